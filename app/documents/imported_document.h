@@ -1,5 +1,7 @@
 #pragma once
 
+#include "engine/text/tokenizer.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -8,15 +10,7 @@
 
 namespace app {
 
-/// Half-open range of bytes [begin, end) in ImportedDocument::text.
-struct ByteRange
-{
-    std::size_t begin = 0;
-    std::size_t end = 0;
-
-    std::size_t size() const { return end - begin; }
-    bool operator==(const ByteRange&) const = default;
-};
+using engine::ByteRange; // here always of ImportedDocument::text
 
 enum class DocumentKind
 {
@@ -51,7 +45,7 @@ struct ImportedWord
 struct ImportedPage
 {
     std::string label; // as printed ("iv", "A-3"); a running number where there is none
-    ByteRange range;   // of ImportedDocument::text; begins where the page before it ends
+    ByteRange range;   // begins where the page before it ends
     double width = 0;  // points; 0 for reflowed documents
     double height = 0; // points; 0 for reflowed documents
     std::vector<ImportedWord> words; // in ascending order of range; empty for reflowed documents
