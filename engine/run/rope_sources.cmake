@@ -1,0 +1,1 @@
+target_sources(engine PRIVATE rope_config.cpp rope_table.cpp)
