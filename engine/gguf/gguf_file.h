@@ -16,7 +16,8 @@
 
 namespace engine {
 
-/// A metadata array. Numbers are widened; `elementType` keeps the type in the file (GGUF's numbering).
+/// A metadata array. Numbers are widened; `elementType` keeps the type in the file (GGUF's
+/// numbering).
 struct GgufArray
 {
     std::uint32_t elementType = 0;
@@ -31,14 +32,16 @@ struct GgufTensor
 {
     std::string name;
     std::vector<std::uint64_t> shape; // ne[0] first: the contiguous dimension
-    std::uint32_t type = 0;           // GGUF's tensor type number; may be one the engine does not multiply with
-    std::uint64_t offset = 0;         // from the start of the file
+    std::uint32_t type =
+        0; // GGUF's tensor type number; may be one the engine does not multiply with
+    std::uint64_t offset = 0; // from the start of the file
     std::uint64_t bytes = 0;
 };
 
-/// A memory-mapped GGUF file, version 2 or 3, little-endian. Opening checks every count, length, offset and
-/// product against the file's size before anything is allocated; errors are ErrorCode::Damaged (or
-/// Unsupported) and name the field. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+/// A memory-mapped GGUF file, version 2 or 3, little-endian. Opening checks every count, length,
+/// offset and product against the file's size before anything is allocated; errors are
+/// ErrorCode::Damaged (or Unsupported) and name the field.
+/// https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 class GgufFile
 {
 public:
@@ -46,7 +49,8 @@ public:
     static std::shared_ptr<const GgufFile> open(const std::filesystem::path& path);
 
     /// The same over bytes in memory that outlive the object (tests, fuzzing).
-    static std::shared_ptr<const GgufFile> parse(std::span<const std::byte> bytes, std::string name);
+    static std::shared_ptr<const GgufFile> parse(std::span<const std::byte> bytes,
+                                                 std::string name);
 
     virtual ~GgufFile() = default;
 
@@ -58,8 +62,8 @@ public:
     const GgufTensor* findTensor(std::string_view name) const;
     std::span<const std::byte> data(const GgufTensor& tensor) const;
 
-    /// The value of `key`; empty if the key is missing. Throws Damaged if it is there with another type
-    /// (any integer type is accepted for uint and any number for number, when it fits).
+    /// The value of `key`; empty if the key is missing. Throws Damaged if it is there with another
+    /// type (any integer type is accepted for uint and any number for number, when it fits).
     std::optional<std::uint64_t> findUint(std::string_view key) const;
     std::optional<double> findNumber(std::string_view key) const;
     std::optional<bool> findBool(std::string_view key) const;

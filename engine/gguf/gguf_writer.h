@@ -16,7 +16,8 @@ public:
     void setFloats(const std::string& key, std::span<const float> values);
     void setInts(const std::string& key, std::span<const std::int32_t> values);
 
-    /// `shape` with ne[0] first; `data` is already in the layout of `type` (GGUF's number) and is copied.
+    /// `shape` with ne[0] first; `data` is already in the layout of `type` (GGUF's number) and is
+    /// copied.
     void addTensor(const std::string& name, std::vector<std::uint64_t> shape, std::uint32_t type,
                    std::span<const std::byte> data);
 
