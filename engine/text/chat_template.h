@@ -3,7 +3,8 @@
 #include "engine/error.h"
 
 #include <chrono>
-#include <map>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -53,5 +54,9 @@ public:
     std::string render(const std::vector<ChatMessage>& messages, bool addGenerationPrompt,
                        const std::string& bosToken, const std::string& eosToken) const;
 };
+
+/// The variables of the usual call: messages, add_generation_prompt, bos_token and eos_token.
+TemplateValue::Object chatVariables(const std::vector<ChatMessage>& messages, bool addGenerationPrompt,
+                                    const std::string& bosToken, const std::string& eosToken);
 
 } // namespace engine
