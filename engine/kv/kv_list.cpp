@@ -1,0 +1,186 @@
+#include "engine/kv/kv_list.h"
+
+#include <algorithm>
+#include <cassert>
+#include <numeric>
+
+namespace engine {
+namespace {
+
+using kernels::kPageRows;
+using kernels::KvType;
+
+std::shared_ptr<KvPage> makePage(KvType type, std::size_t headDim)
+{
+    auto page = std::make_shared<KvPage>();
+    page->type = type;
+    page->keys.resize(kernels::keyPageBytes(type, headDim));
+    page->values.resize(kernels::valuePageBytes(type, headDim));
+    return page;
+}
+
+/// Calls piece(page, firstRowInPage, count, offset) for the parts of [first, first + count) in each page.
+template <typename Piece>
+void forEachPiece(std::uint32_t first, std::size_t count, const Piece& piece)
+{
+    std::size_t done = 0;
+    while (done < count) {
+        const std::size_t entry = first + done;
+        const std::size_t inPage = entry % kPageRows;
+        const std::size_t part = std::min(count - done, kPageRows - inPage);
+        piece(entry / kPageRows, inPage, part, done);
+        done += part;
+    }
+}
+
+} // namespace
+
+KvPage& KvList::writablePage(std::size_t index)
+{
+    if (m_pages[index].use_count() > 1)
+        m_pages[index] = std::make_shared<KvPage>(*m_pages[index]);
+    // The page was made by this list and nobody else holds it: writing through is allowed.
+    return const_cast<KvPage&>(*m_pages[index]); // NOLINT(cppcoreguidelines-pro-type-const-cast)
+}
+
+void KvList::addRows(std::span<const std::uint32_t> rows)
+{
+    for (const std::uint32_t row : rows) {
+        if (m_identity && row != m_length) {
+            m_rows.resize(m_length);
+            std::iota(m_rows.begin(), m_rows.end(), 0U);
+            m_identity = false;
+        }
+        if (!m_identity)
+            m_rows.push_back(row);
+        ++m_length;
+    }
+}
+
+void KvList::append(KvType type, std::span<const float> keys, std::span<const float> values,
+                    std::size_t stride, std::size_t headDim, std::span<const std::uint32_t> rows)
+{
+    assert(kernels::isAppendable(type));
+    std::vector<float> piece;
+    forEachPiece(m_length, rows.size(), [&](std::size_t index, std::size_t inPage, std::size_t part,
+                                      std::size_t done) {
+        if (index == m_pages.size())
+            m_pages.push_back(makePage(type, headDim));
+        KvPage& page = writablePage(index);
+        assert(kernels::isAppendable(page.type));
+        piece.resize(part * headDim);
+        for (std::size_t r = 0; r < part; ++r)
+            std::copy_n(&keys[(done + r) * stride], headDim, &piece[r * headDim]);
+        kernels::cpu::encodeKeys(page.type, page.keys.data(), piece, headDim, inPage);
+        for (std::size_t r = 0; r < part; ++r)
+            std::copy_n(&values[(done + r) * stride], headDim, &piece[r * headDim]);
+        kernels::cpu::encodeValues(page.type, page.values.data(), piece, headDim, inPage);
+    });
+    addRows(rows);
+}
+
+void KvList::truncate(std::uint32_t length)
+{
+    assert(length <= m_length);
+    m_length = length;
+    m_pages.resize((length + kPageRows - 1) / kPageRows);
+    if (!m_identity)
+        m_rows.resize(length);
+}
+
+void KvList::keep(std::span<const std::uint32_t> ascending, std::size_t headDim)
+{
+    if (ascending.size() == m_length)
+        return;
+    KvList kept;
+    std::vector<float> keys;
+    std::vector<float> values;
+    std::vector<std::uint32_t> rows;
+    for (std::size_t run = 0; run < ascending.size(); run += rows.size()) {
+        rows.clear();
+        for (std::size_t i = run; i < ascending.size() && ascending[i] == ascending[run] + (i - run); ++i)
+            rows.push_back(row(ascending[i]));
+        keys.resize(rows.size() * headDim);
+        values.resize(rows.size() * headDim);
+        readKeys(keys, ascending[run], headDim);
+        readValues(values, ascending[run], headDim);
+        kept.append(m_pages[ascending[run] / kPageRows]->type, keys, values, headDim, headDim, rows);
+    }
+    kept.m_rows.shrink_to_fit();
+    *this = std::move(kept);
+}
+
+void KvList::readKeys(std::span<float> out, std::uint32_t first, std::size_t headDim) const
+{
+    forEachPiece(first, out.size() / headDim, [&](std::size_t index, std::size_t inPage,
+                                                  std::size_t part, std::size_t done) {
+        const KvPage& page = *m_pages[index];
+        kernels::cpu::decodeKeys(page.type, out.subspan(done * headDim, part * headDim),
+                                 page.keys.data(), headDim, inPage, part);
+    });
+}
+
+void KvList::readValues(std::span<float> out, std::uint32_t first, std::size_t headDim) const
+{
+    forEachPiece(first, out.size() / headDim, [&](std::size_t index, std::size_t inPage,
+                                                  std::size_t part, std::size_t done) {
+        const KvPage& page = *m_pages[index];
+        kernels::cpu::decodeValues(page.type, out.subspan(done * headDim, part * headDim),
+                                   page.values.data(), headDim, inPage, part);
+    });
+}
+
+void KvList::writeKeys(std::span<const float> keys, std::uint32_t first, std::size_t headDim)
+{
+    forEachPiece(first, keys.size() / headDim, [&](std::size_t index, std::size_t inPage,
+                                                   std::size_t part, std::size_t done) {
+        KvPage& page = writablePage(index);
+        kernels::cpu::encodeKeys(page.type, page.keys.data(),
+                                 keys.subspan(done * headDim, part * headDim), headDim, inPage);
+    });
+}
+
+void KvList::pack(KvType type, std::size_t headDim)
+{
+    std::vector<float> rows(kPageRows * headDim);
+    for (std::size_t index = 0; index < m_length / kPageRows; ++index) {
+        const KvPage& old = *m_pages[index];
+        if (old.type == type)
+            continue;
+        auto page = makePage(type, headDim);
+        kernels::cpu::decodeKeys(old.type, rows, old.keys.data(), headDim, 0, kPageRows);
+        kernels::cpu::encodeKeys(type, page->keys.data(), rows, headDim, 0);
+        kernels::cpu::decodeValues(old.type, rows, old.values.data(), headDim, 0, kPageRows);
+        kernels::cpu::encodeValues(type, page->values.data(), rows, headDim, 0);
+        m_pages[index] = std::move(page);
+    }
+}
+
+void KvList::adoptPage(std::shared_ptr<const KvPage> page, std::span<const std::uint32_t> rows)
+{
+    assert(m_length % kPageRows == 0 && rows.size() <= kPageRows);
+    m_pages.push_back(std::move(page));
+    addRows(rows);
+}
+
+void KvList::views(std::vector<kernels::KvPageView>& out) const
+{
+    out.clear();
+    out.reserve(m_pages.size());
+    for (std::size_t index = 0; index < m_pages.size(); ++index) {
+        const KvPage& page = *m_pages[index];
+        const std::size_t rows = std::min(kPageRows, m_length - index * kPageRows);
+        out.push_back({page.keys.data(), page.values.data(), page.type,
+                       static_cast<std::uint32_t>(rows)});
+    }
+}
+
+std::size_t KvList::bytes() const
+{
+    std::size_t total = m_rows.capacity() * sizeof(std::uint32_t);
+    for (const auto& page : m_pages)
+        total += page->keys.capacity() + page->values.capacity();
+    return total;
+}
+
+} // namespace engine

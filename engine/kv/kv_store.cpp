@@ -1,0 +1,103 @@
+#include "engine/kv/kv_store.h"
+
+#include <cassert>
+
+namespace engine {
+
+KvStore::KvStore(KvShape shape, kernels::KvType working)
+    : m_shape(shape)
+    , m_working(working)
+    , m_lists(std::size_t{shape.layers} * shape.kvHeads)
+{}
+
+std::uint32_t KvStore::appendRows(std::span<const std::int32_t> positions, Role role)
+{
+    const std::uint32_t first = rowCount();
+    m_positions.insert(m_positions.end(), positions.begin(), positions.end());
+    m_roles.insert(m_roles.end(), positions.size(), role);
+    if (!positions.empty())
+        m_nextPosition = positions.back() + 1;
+    return first;
+}
+
+void KvStore::appendKv(std::uint32_t layer, std::span<const float> keys,
+                       std::span<const float> values, std::span<const std::uint32_t> rows,
+                       Backend& backend)
+{
+    const std::size_t headDim = m_shape.headDim;
+    const std::size_t stride = m_shape.kvHeads * headDim;
+    backend.parallelFor(m_shape.kvHeads, 1, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t head = begin; head < end; ++head) {
+            list(layer, static_cast<std::uint32_t>(head))
+                .append(m_working, keys.subspan(head * headDim), values.subspan(head * headDim),
+                        stride, headDim, rows);
+        }
+    });
+}
+
+const KvList& KvStore::list(std::uint32_t layer, std::uint32_t head) const
+{
+    return m_lists[std::size_t{layer} * m_shape.kvHeads + head];
+}
+
+KvList& KvStore::list(std::uint32_t layer, std::uint32_t head)
+{
+    return m_lists[std::size_t{layer} * m_shape.kvHeads + head];
+}
+
+void KvStore::views(std::uint32_t layer, LayerViews& storage) const
+{
+    storage.pages.resize(m_shape.kvHeads);
+    storage.lists.resize(m_shape.kvHeads);
+    for (std::uint32_t head = 0; head < m_shape.kvHeads; ++head) {
+        const KvList& each = list(layer, head);
+        each.views(storage.pages[head]);
+        storage.lists[head] = {storage.pages[head], each.length()};
+    }
+}
+
+KvStore::Mark KvStore::mark() const
+{
+    Mark mark{rowCount(), m_nextPosition, {}};
+    mark.lengths.reserve(m_lists.size());
+    for (const KvList& each : m_lists)
+        mark.lengths.push_back(each.length());
+    return mark;
+}
+
+void KvStore::truncate(const Mark& mark)
+{
+    assert(mark.lengths.size() == m_lists.size() && mark.rows <= rowCount());
+    for (std::size_t i = 0; i < m_lists.size(); ++i)
+        m_lists[i].truncate(mark.lengths[i]);
+    m_positions.resize(mark.rows);
+    m_roles.resize(mark.rows);
+    m_nextPosition = mark.nextPosition;
+}
+
+void KvStore::pack(kernels::KvType type, Backend& backend)
+{
+    backend.parallelFor(m_lists.size(), 1, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i)
+            m_lists[i].pack(type, m_shape.headDim);
+    });
+}
+
+std::size_t KvStore::bytes() const
+{
+    std::size_t total = m_positions.capacity() * sizeof(std::int32_t) + m_roles.capacity();
+    for (const KvList& each : m_lists)
+        total += each.bytes();
+    return total;
+}
+
+void KvStore::adoptRows(std::vector<std::int32_t> positions, std::vector<Role> roles,
+                        std::int32_t nextPosition)
+{
+    assert(rowCount() == 0 && positions.size() == roles.size());
+    m_positions = std::move(positions);
+    m_roles = std::move(roles);
+    m_nextPosition = nextPosition;
+}
+
+} // namespace engine

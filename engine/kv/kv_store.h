@@ -1,0 +1,100 @@
+#pragma once
+
+#include "engine/backend/backend.h"
+#include "engine/kv/kv_list.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace engine {
+
+/// What a row was when it was read. Methods protect or drop by role.
+enum class Role : std::uint8_t
+{
+    System,   // template head and system text: never dropped
+    Document, // what is being kept
+    Query,
+    Generated,
+    Probe // rows of a scoring pass; always truncated away
+};
+
+struct KvShape
+{
+    std::uint32_t layers = 0;
+    std::uint32_t kvHeads = 0;
+    std::uint32_t headDim = 0;
+};
+
+/// Keys and values of every (layer, KV head) in lists that may differ in length and may be empty, and the
+/// table of rows that they came from. A row's `order` is its index in that table: it decides causality.
+/// A row's `pos` is what RoPE saw. The length of a list is neither.
+/// Copying a store copies no page: copies are snapshots that share pages until one of them writes.
+class KvStore
+{
+public:
+    KvStore(KvShape shape, kernels::KvType working);
+
+    const KvShape& shape() const { return m_shape; }
+    kernels::KvType workingType() const { return m_working; }
+
+    /// Adds rows to the row table and returns the order of the first; next_pos follows the last one.
+    std::uint32_t appendRows(std::span<const std::int32_t> positions, Role role);
+
+    /// Appends the keys and values of the given rows (ascending) to every head of a layer.
+    /// keys, values: (rows.size(), kvHeads, headDim).
+    void appendKv(std::uint32_t layer, std::span<const float> keys, std::span<const float> values,
+                  std::span<const std::uint32_t> rows, Backend& backend);
+
+    std::uint32_t rowCount() const { return static_cast<std::uint32_t>(m_positions.size()); }
+    std::int32_t position(std::uint32_t row) const { return m_positions[row]; }
+    Role role(std::uint32_t row) const { return m_roles[row]; }
+
+    const KvList& list(std::uint32_t layer, std::uint32_t head) const;
+    KvList& list(std::uint32_t layer, std::uint32_t head);
+
+    /// Views of all lists of a layer. The views live as long as `storage` and until the store changes.
+    struct LayerViews
+    {
+        std::vector<std::vector<kernels::KvPageView>> pages;
+        std::vector<kernels::KvListView> lists;
+    };
+    void views(std::uint32_t layer, LayerViews& storage) const;
+
+    /// Everything needed to undo appended rows, whatever the lists looked like.
+    struct Mark
+    {
+        std::uint32_t rows = 0;
+        std::int32_t nextPosition = 0;
+        std::vector<std::uint32_t> lengths;
+    };
+    Mark mark() const;
+    /// Drops everything appended since; nothing may have been dropped by keep() in between.
+    void truncate(const Mark& mark);
+
+    /// The position that the next row gets: a field of its own, never derived from a length.
+    std::int32_t nextPosition() const { return m_nextPosition; }
+    void setNextPosition(std::int32_t position) { m_nextPosition = position; }
+
+    /// Stores every full page as `type`, list by list.
+    void pack(kernels::KvType type, Backend& backend);
+
+    /// Bytes of all pages and tables as allocated.
+    std::size_t bytes() const;
+
+    /// For loading: takes the row table as it was stored.
+    void adoptRows(std::vector<std::int32_t> positions, std::vector<Role> roles,
+                   std::int32_t nextPosition);
+    const std::vector<std::int32_t>& positions() const { return m_positions; }
+    const std::vector<Role>& roles() const { return m_roles; }
+
+private:
+    KvShape m_shape;
+    kernels::KvType m_working;
+    std::vector<KvList> m_lists; // [layer][head]
+    std::vector<std::int32_t> m_positions;
+    std::vector<Role> m_roles;
+    std::int32_t m_nextPosition = 0;
+};
+
+} // namespace engine

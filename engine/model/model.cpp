@@ -1,0 +1,125 @@
+#include "engine/model/model.h"
+
+#include "engine/hash/sha256.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace engine {
+namespace {
+
+/// Bytes hashed at the start, middle and end of each tensor: enough to tell fine-tunes apart without
+/// reading a file of gigabytes.
+constexpr std::size_t kSampleBytes = 4096;
+
+void hashText(Sha256& hash, std::string_view text)
+{
+    hash.update(std::as_bytes(std::span(text)));
+    const char separator = '\n';
+    hash.update(std::as_bytes(std::span(&separator, 1)));
+}
+
+void hashTensor(Sha256& hash, const GgufFile& file, const GgufTensor& tensor)
+{
+    std::string line = tensor.name + " " + std::to_string(tensor.type);
+    for (const std::uint64_t extent : tensor.shape)
+        line += " " + std::to_string(extent);
+    hashText(hash, line);
+    const std::span<const std::byte> data = file.data(tensor);
+    const std::size_t size = std::min(kSampleBytes, data.size());
+    hash.update(data.first(size));
+    hash.update(data.subspan((data.size() - size) / 2, size));
+    hash.update(data.last(size));
+}
+
+} // namespace
+
+LoadedModel::LoadedModel(const std::filesystem::path& path, const LoadOptions& options)
+{
+    const std::shared_ptr<const GgufFile> file = GgufFile::open(path);
+    m_info = describeModel(path, *file);
+    m_config = readModelConfig(*file);
+    RopeDivisors divisors{readVector(*file, "rope_freqs.weight"),
+                          readVector(*file, "rope_factors_short.weight"),
+                          readVector(*file, "rope_factors_long.weight")};
+    m_config.rope = readRopeConfig(*file, m_config.architecture, m_config.headDim,
+                                   m_config.contextLength, std::move(divisors));
+    m_weights = mapWeights(file, m_config);
+    m_tokenizer = Tokenizer::fromGguf(*file);
+    if (m_tokenizer->vocabularySize() > m_config.vocabularySize) {
+        throw Error(ErrorCode::Damaged, file->name() + " is damaged: it has " +
+                                            std::to_string(m_tokenizer->vocabularySize()) +
+                                            " tokens but only " +
+                                            std::to_string(m_config.vocabularySize) +
+                                            " embedding rows. Get the file again.");
+    }
+    if (const auto source = file->findString("tokenizer.chat_template"))
+        m_template = ChatTemplate::parse(*source);
+    m_backend = makeBackend(options.device, options.threads,
+                            options.exactProducts ? kernels::cpu::Activations::F32
+                                                  : kernels::cpu::Activations::Int8);
+    m_transformer = std::make_unique<Transformer>(m_config, m_weights, *m_backend);
+    m_identity = computeIdentity();
+}
+
+std::string LoadedModel::computeIdentity() const
+{
+    Sha256 hash;
+    hashText(hash, m_config.architecture);
+    for (const std::uint32_t each : {m_config.layers, m_config.width, m_config.heads,
+                                     m_config.kvHeads, m_config.headDim, m_config.contextLength})
+        hashText(hash, std::to_string(each));
+    hashText(hash, m_config.rope.canonical());
+    hashText(hash, m_tokenizer->hash());
+    for (const GgufTensor& tensor : m_weights.file->tensors())
+        hashTensor(hash, *m_weights.file, tensor);
+    return hash.hexDigest();
+}
+
+std::shared_ptr<LoadedModel> loadModel(const std::filesystem::path& path,
+                                       const LoadOptions& options)
+{
+    return std::make_shared<LoadedModel>(path, options);
+}
+
+const ModelInfo& modelInfo(const LoadedModel& model)
+{
+    return model.info();
+}
+
+const Tokenizer& tokenizerOf(const LoadedModel& model)
+{
+    return model.tokenizer();
+}
+
+std::string modelIdentity(const LoadedModel& model)
+{
+    return model.identity();
+}
+
+std::string deviceSentence(const LoadedModel& model)
+{
+    return model.backend().sentence();
+}
+
+std::vector<float> logits(LoadedModel& model, std::span<const std::int32_t> ids, bool all)
+{
+    if (ids.empty())
+        throw Error(ErrorCode::BadInput, "Give at least one token id.");
+    for (const std::int32_t id : ids) {
+        if (id < 0 || static_cast<std::uint32_t>(id) >= model.config().vocabularySize) {
+            throw Error(ErrorCode::BadInput,
+                        "The token id " + std::to_string(id) + " is not in the model's vocabulary of " +
+                            std::to_string(model.config().vocabularySize) + " tokens.");
+        }
+    }
+    KvStore store(model.kvShape(), KvType::F32);
+    Job job;
+    job.tokens.assign(ids.begin(), ids.end());
+    for (std::size_t i = 0; i < ids.size(); ++i)
+        job.positions.push_back(static_cast<std::int32_t>(i));
+    job.logits = all ? LogitRows::All : LogitRows::Last;
+    return model.transformer().run(std::move(job), store).logits;
+}
+
+} // namespace engine

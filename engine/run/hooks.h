@@ -1,0 +1,77 @@
+#pragma once
+
+#include "engine/run/job.h"
+#include "kernels/attention.h"
+
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace engine {
+
+/// Where the loop is: one layer of one job.
+struct LayerStep
+{
+    std::uint32_t layer = 0;
+    std::uint32_t layers = 0; // of the model
+    const Job* job = nullptr;
+    std::span<const std::uint32_t> rows;      // store rows (orders) that are being processed
+    std::span<const std::int32_t> positions;  // of those rows
+    const KvStore* store = nullptr;
+};
+
+/// A part of what each row attends to; several parts are merged by their LSE.
+struct Segment
+{
+    std::vector<kernels::EntryRange> visible; // (rows, kvHeads)
+    /// Added to the position of each row's query for this segment only; empty means no change.
+    std::vector<std::int32_t> queryShift;
+};
+
+/// Runs score passes over the layer just attended to: after its keys were appended, before anything is dropped.
+class Scorer
+{
+public:
+    virtual ~Scorer() = default;
+    /// (kvHeads, spec.scored) floats; see kernels::cpu::scorePass. Normaliser::Full needs needsLse().
+    virtual std::vector<float> run(const kernels::ScoreSpec& spec) = 0;
+};
+
+/// What a method can do inside the layer loop (hooks h1 to h6). The loop knows no method: a method that needs a branch
+/// there needs a better hook instead. The defaults are plain causal attention.
+class Hooks
+{
+public:
+    virtual ~Hooks() = default;
+
+    /// h1: may change the rows of a job before it starts.
+    virtual void onRows(Job& /*job*/) {}
+
+    /// h2: read only. normed (rows, width) is the input of the projections; query, key before RoPE, and value.
+    virtual void onProjections(const LayerStep& /*step*/, std::span<const float> /*normed*/,
+                               std::span<const float> /*query*/, std::span<const float> /*key*/,
+                               std::span<const float> /*value*/)
+    {}
+
+    /// h3: what the rows attend to in this layer. Left empty: everything up to themselves.
+    virtual void segments(const LayerStep& /*step*/, std::vector<Segment>& /*segments*/) {}
+
+    /// True when onAttention of this layer reads the LSE, so the attention cannot be left out.
+    virtual bool needsLse(const LayerStep& /*step*/) const { return false; }
+
+    /// h4: after this layer's keys are appended; may run score passes.
+    virtual void onAttention(const LayerStep& /*step*/, Scorer& /*scorer*/) {}
+
+    /// h5: after the attention's residual; ascending indices of the rows that go on, or nothing for all.
+    /// `hidden` is (rows, width). Dropped rows stay in the lists of the layers already done.
+    virtual std::optional<std::vector<std::uint32_t>> onResidual(const LayerStep& /*step*/,
+                                                                 std::span<const float> /*hidden*/)
+    {
+        return std::nullopt;
+    }
+
+    /// h6: true ends the job after this layer.
+    virtual bool stopAfter(const LayerStep& /*step*/) { return false; }
+};
+
+} // namespace engine

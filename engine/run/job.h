@@ -1,0 +1,42 @@
+#pragma once
+
+#include "engine/kv/kv_store.h"
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace engine {
+
+/// Which rows of a job leave logits.
+enum class LogitRows
+{
+    None,
+    Last,
+    All
+};
+
+/// Rows that run through a contiguous range of layers.
+struct Job
+{
+    std::vector<std::int32_t> tokens;
+    std::vector<std::int32_t> positions; // one per row: what RoPE sees
+    Role role = Role::Document;
+    std::uint32_t layerBegin = 0;
+    std::uint32_t layerEnd = std::numeric_limits<std::uint32_t>::max(); // clipped to the model's layers
+    std::vector<float> hidden; // (rows, width): the input of layerBegin when that is not 0
+    bool keepsKv = true;       // false: the rows are truncated from the store when the job ends
+    LogitRows logits = LogitRows::None;
+    std::string phase;                // what the user is told: "Reading", "Scoring"
+    std::uint64_t documentTokens = 0; // progress that the job makes within its phase
+};
+
+struct JobResult
+{
+    std::vector<float> logits; // (0, 1 or all rows, vocabulary)
+    std::vector<float> hidden; // (surviving rows, width), when the job ended before the last layer
+    std::vector<std::uint32_t> survivors; // indices of the job's rows that reached the end
+};
+
+} // namespace engine

@@ -1,0 +1,290 @@
+#include "engine/run/transformer.h"
+
+#include "engine/error.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace engine {
+namespace {
+
+/// Rows whose gate and up projections are held at once: bounds the widest buffers of a long job.
+constexpr std::size_t kFfnRows = 512;
+
+std::vector<float> gather(std::span<const float> from, std::span<const std::uint32_t> rows,
+                          std::size_t width)
+{
+    std::vector<float> out(rows.size() * width);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        std::copy_n(&from[rows[i] * width], width, &out[i * width]);
+    return out;
+}
+
+/// Everything up to and including the row itself. Lists end with the rows of the job.
+Segment causalSegment(std::size_t rows, std::span<const kernels::KvListView> lists)
+{
+    Segment segment;
+    segment.visible.reserve(rows * lists.size());
+    for (std::size_t r = 0; r < rows; ++r) {
+        for (const kernels::KvListView& list : lists)
+            segment.visible.push_back({0, static_cast<std::uint32_t>(list.length - rows + r + 1)});
+    }
+    return segment;
+}
+
+} // namespace
+
+struct Transformer::Rows
+{
+    Job job;
+    std::vector<float> hidden; // (rows, width)
+    std::vector<std::uint32_t> orders;
+    std::vector<std::int32_t> positions;
+    std::vector<std::uint32_t> indices; // in the job, of the rows that are still there
+    std::vector<Segment> segments;
+    bool last = false; // the model's last layer
+
+    std::size_t count() const { return orders.size(); }
+    LayerStep step(std::uint32_t layer, std::uint32_t layers, const KvStore& store) const
+    {
+        return {layer, layers, &job, orders, positions, &store};
+    }
+};
+
+namespace {
+
+class LayerScorer final : public Scorer
+{
+public:
+    LayerScorer(Backend& backend, std::span<const float> query,
+                std::span<const kernels::KvListView> lists, const Segment& segment,
+                std::span<const float> lse, const kernels::AttentionShape& shape)
+        : m_backend(backend)
+        , m_query(query)
+        , m_lists(lists)
+        , m_segment(segment)
+        , m_lse(lse)
+        , m_shape(shape)
+    {}
+
+    std::vector<float> run(const kernels::ScoreSpec& spec) override
+    {
+        std::vector<float> scores(m_lists.size() * (spec.scored.end - spec.scored.begin));
+        m_backend.scorePass(scores, m_query, m_lists, m_segment.visible, m_lse, spec, m_shape);
+        return scores;
+    }
+
+private:
+    Backend& m_backend;
+    std::span<const float> m_query;
+    std::span<const kernels::KvListView> m_lists;
+    const Segment& m_segment;
+    std::span<const float> m_lse;
+    const kernels::AttentionShape& m_shape;
+};
+
+} // namespace
+
+Transformer::Transformer(const ModelConfig& config, const Weights& weights, Backend& backend)
+    : m_config(config)
+    , m_weights(weights)
+    , m_backend(backend)
+    , m_rope(makeRopeTable(config.rope))
+{}
+
+JobResult Transformer::run(Job job, KvStore& store, std::stop_token stop)
+{
+    Hooks none;
+    return run(std::move(job), store, none, std::move(stop));
+}
+
+JobResult Transformer::run(Job job, KvStore& store, Hooks& hooks, std::stop_token stop)
+{
+    const KvStore::Mark before = store.mark();
+    hooks.onRows(job);
+
+    Rows rows;
+    rows.positions = job.positions;
+    rows.orders.resize(job.positions.size());
+    std::iota(rows.orders.begin(), rows.orders.end(), store.appendRows(job.positions, job.role));
+    rows.indices.resize(rows.orders.size());
+    std::iota(rows.indices.begin(), rows.indices.end(), 0U);
+    if (job.layerBegin == 0) {
+        rows.hidden.resize(rows.count() * m_config.width);
+        m_backend.embed(rows.hidden, m_weights.embedding, job.tokens);
+    } else {
+        rows.hidden = std::move(job.hidden);
+    }
+    const std::uint32_t end = std::min(job.layerEnd, m_config.layers);
+    rows.job = std::move(job);
+
+    bool stopped = false;
+    for (std::uint32_t layer = rows.job.layerBegin; layer < end && !stopped; ++layer) {
+        if (stop.stop_requested()) {
+            store.truncate(before);
+            throw Error(ErrorCode::Cancelled, "The work was stopped on request.");
+        }
+        runLayer(rows, layer, store, hooks);
+        stopped = hooks.stopAfter(rows.step(layer, m_config.layers, store));
+    }
+
+    JobResult result;
+    const bool finished = !stopped && end == m_config.layers;
+    if (finished && rows.job.logits != LogitRows::None)
+        result.logits = logitsOf(rows.hidden);
+    if (!finished)
+        result.hidden = std::move(rows.hidden);
+    result.survivors = std::move(rows.indices);
+    if (!rows.job.keepsKv)
+        store.truncate(before);
+    return result;
+}
+
+void Transformer::runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks)
+{
+    const LayerWeights& weights = m_weights.layers[layer];
+    rows.last = layer + 1 == m_config.layers;
+    project(rows, layer, store, hooks);
+    store.views(layer, m_views);
+    rows.segments.clear();
+    hooks.segments(rows.step(layer, m_config.layers, store), rows.segments);
+    if (rows.segments.empty())
+        rows.segments.push_back(causalSegment(rows.count(), m_views.lists));
+
+    // Nobody reads the last layer's output when no logits are wanted: only its keys and values matter.
+    const bool outputNeeded = !rows.last || rows.job.logits != LogitRows::None;
+    const LayerStep step = rows.step(layer, m_config.layers, store);
+    if (outputNeeded || hooks.needsLse(step))
+        attend(rows);
+    const kernels::AttentionShape shape = attentionShape(rows);
+    LayerScorer scorer(m_backend, m_query, m_views.lists, rows.segments.front(), m_lse, shape);
+    hooks.onAttention(step, scorer);
+    if (!outputNeeded)
+        return;
+
+    m_projected.resize(rows.count() * m_config.width);
+    m_backend.matmul(m_projected, m_attended, weights.output, rows.count());
+    m_backend.add(rows.hidden, m_projected);
+    if (auto kept = hooks.onResidual(rows.step(layer, m_config.layers, store), rows.hidden))
+        keepRows(rows, *kept);
+    if (rows.last && rows.job.logits == LogitRows::Last && rows.count() > 1) {
+        const std::vector<std::uint32_t> lastRow{static_cast<std::uint32_t>(rows.count() - 1)};
+        keepRows(rows, lastRow);
+    }
+    feedForward(rows, weights);
+}
+
+void Transformer::project(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks)
+{
+    const LayerWeights& weights = m_weights.layers[layer];
+    const std::size_t count = rows.count();
+    const std::size_t headDim = m_config.headDim;
+    m_normed.resize(count * m_config.width);
+    m_query.resize(count * m_config.heads * headDim);
+    m_key.resize(count * m_config.kvHeads * headDim);
+    m_value.resize(m_key.size());
+
+    m_backend.rmsNorm(m_normed, rows.hidden, weights.attentionNorm, m_config.normEpsilon);
+    m_backend.matmul(m_query, m_normed, weights.query, count);
+    m_backend.matmul(m_key, m_normed, weights.key, count);
+    m_backend.matmul(m_value, m_normed, weights.value, count);
+    if (!weights.queryBias.empty()) {
+        m_backend.addBias(m_query, weights.queryBias);
+        m_backend.addBias(m_key, weights.keyBias);
+        m_backend.addBias(m_value, weights.valueBias);
+    }
+    hooks.onProjections(rows.step(layer, m_config.layers, store), m_normed, m_query, m_key,
+                        m_value);
+    m_backend.rope(m_query, rows.positions, m_rope.frequencies, m_config.heads, headDim,
+                   m_config.pairing, m_rope.magnitude);
+    m_backend.rope(m_key, rows.positions, m_rope.frequencies, m_config.kvHeads, headDim,
+                   m_config.pairing, m_rope.magnitude);
+    store.appendKv(layer, m_key, m_value, rows.orders, m_backend);
+}
+
+kernels::AttentionShape Transformer::attentionShape(const Rows& rows) const
+{
+    return {rows.count(), m_config.heads, m_config.kvHeads, m_config.headDim,
+            1.0F / std::sqrt(static_cast<float>(m_config.headDim))};
+}
+
+void Transformer::attend(Rows& rows)
+{
+    const kernels::AttentionShape shape = attentionShape(rows);
+    m_attended.resize(m_query.size());
+    m_lse.resize(rows.count() * m_config.heads);
+    bool first = true;
+    for (const Segment& segment : rows.segments) {
+        std::span<const float> query = m_query;
+        if (!segment.queryShift.empty()) {
+            m_partQuery = m_query;
+            // A pure rotation: the magnitude is in the query already (structural.md 1.3).
+            m_backend.rope(m_partQuery, segment.queryShift, m_rope.frequencies, m_config.heads,
+                           m_config.headDim, m_config.pairing, 1.0F);
+            query = m_partQuery;
+        }
+        if (first) {
+            m_backend.attention(m_attended, m_lse, query, m_views.lists, segment.visible, shape);
+            first = false;
+            continue;
+        }
+        m_partOut.resize(m_attended.size());
+        m_partLse.resize(m_lse.size());
+        m_backend.attention(m_partOut, m_partLse, query, m_views.lists, segment.visible, shape);
+        m_backend.mergeAttention(m_attended, m_lse, m_partOut, m_partLse, m_config.headDim);
+    }
+}
+
+void Transformer::feedForward(Rows& rows, const LayerWeights& weights)
+{
+    const std::size_t width = m_config.width;
+    for (std::size_t begin = 0; begin < rows.count(); begin += kFfnRows) {
+        const std::size_t count = std::min(kFfnRows, rows.count() - begin);
+        const std::span<float> hidden = std::span(rows.hidden).subspan(begin * width, count * width);
+        m_normed.resize(count * width);
+        m_gate.resize(count * m_config.ffnWidth);
+        m_up.resize(m_gate.size());
+        m_projected.resize(count * width);
+        m_backend.rmsNorm(m_normed, hidden, weights.ffnNorm, m_config.normEpsilon);
+        m_backend.matmul(m_gate, m_normed, weights.gate, count);
+        m_backend.matmul(m_up, m_normed, weights.up, count);
+        m_backend.siluMul(m_gate, m_up);
+        m_backend.matmul(m_projected, m_gate, weights.down, count);
+        m_backend.add(hidden, m_projected);
+    }
+}
+
+void Transformer::keepRows(Rows& rows, std::span<const std::uint32_t> ascending)
+{
+    rows.hidden = gather(rows.hidden, ascending, m_config.width);
+    for (std::size_t i = 0; i < ascending.size(); ++i) {
+        rows.orders[i] = rows.orders[ascending[i]];
+        rows.positions[i] = rows.positions[ascending[i]];
+        rows.indices[i] = rows.indices[ascending[i]];
+    }
+    rows.orders.resize(ascending.size());
+    rows.positions.resize(ascending.size());
+    rows.indices.resize(ascending.size());
+}
+
+std::vector<float> Transformer::logitsOf(std::span<const float> hidden)
+{
+    const std::size_t count = hidden.size() / m_config.width;
+    m_normed.resize(hidden.size());
+    m_backend.rmsNorm(m_normed, hidden, m_weights.outputNorm, m_config.normEpsilon);
+    std::vector<float> logits(count * m_config.vocabularySize);
+    m_backend.matmul(logits, m_normed, m_weights.output, count);
+    return logits;
+}
+
+std::size_t Transformer::bufferBytes() const
+{
+    std::size_t floats = 0;
+    for (const auto* each : {&m_normed, &m_query, &m_key, &m_value, &m_attended, &m_lse, &m_partOut,
+                             &m_partLse, &m_partQuery, &m_gate, &m_up, &m_projected})
+        floats += each->capacity();
+    return floats * sizeof(float) + m_backend.scratchBytes();
+}
+
+} // namespace engine

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "engine/backend/backend.h"
+#include "engine/model/weights.h"
+#include "engine/run/hooks.h"
+#include "engine/run/rope_table.h"
+
+#include <stop_token>
+#include <vector>
+
+namespace engine {
+
+/// The one forward pass: rows through a range of layers against a KV store, with hooks. Knows rows, layers,
+/// lists and segments, and no method. Pre-norm decoder with RoPE, grouped-query attention and SwiGLU.
+class Transformer
+{
+public:
+    /// All three outlive the transformer.
+    Transformer(const ModelConfig& config, const Weights& weights, Backend& backend);
+
+    /// Appends the job's rows to the store (and takes them away again unless keepsKv), runs the layers and returns
+    /// logits or hidden rows. Checks `stop` before each layer and throws Error(Cancelled) with the store as it was.
+    JobResult run(Job job, KvStore& store, Hooks& hooks, std::stop_token stop = {});
+
+    /// A plain causal run without hooks.
+    JobResult run(Job job, KvStore& store, std::stop_token stop = {});
+
+    const RopeTable& ropeTable() const { return m_rope; }
+    const ModelConfig& config() const { return m_config; }
+    Backend& backend() { return m_backend; }
+    /// Bytes of the buffers held between layers.
+    std::size_t bufferBytes() const;
+
+private:
+    struct Rows; // the state of one job
+
+    void runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks);
+    void project(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks);
+    kernels::AttentionShape attentionShape(const Rows& rows) const;
+    void attend(Rows& rows);
+    void feedForward(Rows& rows, const LayerWeights& weights);
+    void keepRows(Rows& rows, std::span<const std::uint32_t> ascending);
+    std::vector<float> logitsOf(std::span<const float> hidden);
+
+    const ModelConfig& m_config;
+    const Weights& m_weights;
+    Backend& m_backend;
+    RopeTable m_rope;
+    KvStore::LayerViews m_views;
+    std::vector<float> m_normed, m_query, m_key, m_value, m_attended, m_lse, m_partOut, m_partLse,
+        m_partQuery, m_gate, m_up, m_projected;
+};
+
+} // namespace engine
