@@ -1,0 +1,72 @@
+#include "kernels/attention.h"
+
+#include "kernels/cpu/attention_paths.h"
+#include "kernels/cpu/kv_page_layout.h"
+
+#include <stdexcept>
+
+namespace kernels::cpu {
+namespace {
+
+void checkShape(const AttentionShape& shape)
+{
+    if (shape.kvHeads == 0 || shape.heads == 0 || shape.heads % shape.kvHeads != 0)
+        throw std::invalid_argument("the query heads are not a multiple of the key heads");
+    if (shape.headDim == 0 || shape.headDim % kKiviGroup != 0 || shape.headDim > kMaxHeadDim)
+        throw std::invalid_argument("the head size is not a multiple of 32 up to 256");
+}
+
+void checkLists(std::span<const KvListView> lists, std::span<const EntryRange> visible,
+                const AttentionShape& shape)
+{
+    if (lists.size() != shape.kvHeads || visible.size() != shape.rows * shape.kvHeads)
+        throw std::invalid_argument("the key/value lists do not match the attention shape");
+    for (const KvListView& list : lists)
+        if (list.pages.size() * kPageRows < list.length)
+            throw std::invalid_argument("a key/value list is longer than its pages");
+    for (std::size_t i = 0; i < visible.size(); ++i)
+        if (visible[i].end > lists[i % shape.kvHeads].length)
+            throw std::invalid_argument("a row sees more entries than its list has");
+}
+
+} // namespace
+
+void attention(std::span<float> out, std::span<float> lse, std::span<const float> q,
+               std::span<const KvListView> lists, std::span<const EntryRange> visible,
+               const AttentionShape& shape, ThreadPool& pool)
+{
+    checkShape(shape);
+    checkLists(lists, visible, shape);
+    const std::size_t vectors = shape.rows * shape.heads;
+    if (q.size() != vectors * shape.headDim || out.size() != q.size() ||
+        (!lse.empty() && lse.size() != vectors))
+        throw std::invalid_argument("the operands do not match the attention shape");
+    const AttentionCall call{
+        .out = out, .lse = lse, .q = q, .lists = lists, .visible = visible, .shape = shape};
+    attentionReference(call, pool);
+}
+
+void scorePass(std::span<float> scores, std::span<const float> q, std::span<const KvListView> lists,
+               std::span<const EntryRange> visible, std::span<const float> lse,
+               const ScoreSpec& spec, const AttentionShape& shape, ThreadPool& pool)
+{
+    checkShape(shape);
+    checkLists(lists, visible, shape);
+    const std::size_t vectors = shape.rows * shape.heads;
+    if (q.size() != vectors * shape.headDim || spec.firstRow > shape.rows ||
+        (spec.normaliser == Normaliser::Full && lse.size() != vectors))
+        throw std::invalid_argument("the operands do not match the score pass");
+    if (spec.scored.end < spec.scored.begin ||
+        scores.size() != shape.kvHeads * (spec.scored.end - spec.scored.begin))
+        throw std::invalid_argument("the scores do not match the scored range");
+    const ScoreCall call{.scores = scores,
+                         .q = q,
+                         .lists = lists,
+                         .visible = visible,
+                         .lse = lse,
+                         .spec = spec,
+                         .shape = shape};
+    scorePassReference(call, pool);
+}
+
+} // namespace kernels::cpu

@@ -1,0 +1,43 @@
+// The two implementations behind attention() and scorePass(), for the dispatch and the tests.
+#pragma once
+
+#include "kernels/attention.h"
+
+namespace kernels::cpu {
+
+/// The operands of attention(), see there.
+struct AttentionCall
+{
+    std::span<float> out;
+    std::span<float> lse;
+    std::span<const float> q;
+    std::span<const KvListView> lists;
+    std::span<const EntryRange> visible;
+    AttentionShape shape;
+};
+
+/// Two passes in double precision, entry by entry: slow, for tests and processors without AVX2.
+void attentionReference(const AttentionCall& call, ThreadPool& pool);
+
+/// Tiles with an online softmax. Only at KernelLevel::Avx2.
+void attentionTiled(const AttentionCall& call, ThreadPool& pool);
+
+/// The operands of scorePass(), see there.
+struct ScoreCall
+{
+    std::span<float> scores;
+    std::span<const float> q;
+    std::span<const KvListView> lists;
+    std::span<const EntryRange> visible;
+    std::span<const float> lse;
+    ScoreSpec spec;
+    AttentionShape shape;
+};
+
+/// Entry by entry in double precision: slow, for tests and processors without AVX2.
+void scorePassReference(const ScoreCall& call, ThreadPool& pool);
+
+/// Tiles. Only at KernelLevel::Avx2.
+void scorePassTiled(const ScoreCall& call, ThreadPool& pool);
+
+} // namespace kernels::cpu

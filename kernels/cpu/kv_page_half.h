@@ -1,0 +1,40 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace kernels::cpu {
+
+/// The nearest float16 (IEEE 754 binary16), ties to even; values beyond 65504 become infinite.
+inline std::uint16_t halfFromFloat(float value)
+{
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    const auto sign = static_cast<std::uint16_t>((bits >> 16U) & 0x8000U);
+    const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
+    if (magnitude > 0x7F800000U)
+        return sign | 0x7E00U;
+    if (magnitude >= 0x477FF000U)
+        return sign | 0x7C00U;
+    if (magnitude < 0x38800000U) {
+        // The last place of 0.5 is the smallest float16 step, so the addition does the rounding.
+        const float rounded = std::bit_cast<float>(magnitude) + 0.5F;
+        return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(rounded) & 0x7FFU));
+    }
+    const std::uint32_t rounded = magnitude + 0xFFFU + ((magnitude >> 13U) & 1U);
+    return static_cast<std::uint16_t>(sign | ((rounded - 0x38000000U) >> 13U));
+}
+
+/// The exact value of a float16.
+inline float floatFromHalf(std::uint16_t half)
+{
+    const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16U;
+    const std::uint32_t magnitude = half & 0x7FFFU;
+    if (magnitude >= 0x7C00U)
+        return std::bit_cast<float>(sign | 0x7F800000U | ((magnitude & 0x3FFU) << 13U));
+    // Moving the exponent by a product also normalises the subnormal numbers.
+    constexpr float kExponentShift = 0x1p112F;
+    const float value = std::bit_cast<float>(magnitude << 13U) * kExponentShift;
+    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(value));
+}
+
+} // namespace kernels::cpu

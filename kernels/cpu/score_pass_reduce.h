@@ -1,0 +1,28 @@
+// What both score passes do with the scores of single query heads.
+#pragma once
+
+#include "kernels/attention.h"
+
+#include <span>
+
+namespace kernels::cpu {
+
+/// First row that takes part, and how many do: RowReduction::Last takes the last alone.
+struct ScoreRows
+{
+    std::size_t first = 0;
+    std::size_t count = 0;
+};
+ScoreRows scoreRows(const ScoreSpec& spec, const AttentionShape& shape);
+
+/// True when scores are natural logarithms of weights.
+bool isLogScore(const ScoreSpec& spec);
+
+/// Whether an untouched score is -infinity (a maximum of nothing) rather than 0 (a sum of nothing).
+bool isMaxScore(const ScoreSpec& spec);
+
+/// One score from those of the query heads that share a list, each reduced over its rows (summed,
+/// for Mean). Logarithms are averaged and added as the weights they stand for.
+double reduceHeads(std::span<const double> perHead, const ScoreSpec& spec, std::size_t rows);
+
+} // namespace kernels::cpu
