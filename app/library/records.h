@@ -51,8 +51,7 @@ struct DocumentRecord
     std::string fileSha256; // lower-case hex
     std::string textSha256; // of Library::text()
     DocumentState state = DocumentState::Ready;
-    std::string
-        stateText; // one sentence if the state is not Ready: "14 of 412 pages have no text."
+    std::string stateText; // a sentence unless Ready: "14 of 412 pages have no text."
     std::string detectedEncoding;
     Timestamp addedAt = 0;
     std::vector<OutlineEntry> outline; // filled by Library::document(), empty in lists
