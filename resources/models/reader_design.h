@@ -1,0 +1,68 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+/// The numbers of the constructed reader. CONSTRUCTED_READER.md explains and proves them.
+namespace resources {
+
+inline constexpr std::size_t kWidth = 96;
+inline constexpr std::size_t kLayers = 2;
+inline constexpr std::size_t kHeads = 8;
+inline constexpr std::size_t kHeadDim = 64;
+inline constexpr std::size_t kFeedForward = 32; // present because the format wants it, all zero
+inline constexpr std::size_t kContextLength = 131072;
+inline constexpr float kNormEpsilon = 1e-6F;
+
+/// Token codes are words of 14 signs, seven of each: 3432 of them, two signs apart or more.
+inline constexpr std::size_t kCodeBits = 14;
+inline constexpr std::size_t kVocabulary = 3432;
+
+/// Heads 0 to 6 of layer 0 look back by 1 to 7 tokens. The last three tokens are compared in full,
+/// the four before them by a few signs only, which tells repeated passages apart.
+inline constexpr std::size_t kLookBack = 7;
+inline constexpr std::size_t kFullLags = 3;
+inline constexpr std::array<std::size_t, kLookBack> kLagBits{14, 14, 14, 2, 2, 2, 1};
+inline constexpr std::size_t kFarBits = 7;
+inline constexpr std::size_t kInductionHead = 3; // in layer 1
+
+/// Places in the residual stream.
+inline constexpr std::size_t kCurrentSlot = 0;
+inline constexpr std::array<std::size_t, kLookBack> kLagSlot{14, 28, 42, 56, 58, 60, 62};
+inline constexpr std::size_t kOutputSlot = 63;
+inline constexpr std::size_t kConstantDim = 77; // kConstant in every row
+inline constexpr std::size_t kTextDim = 78;     // 1 in every row but the first, where it is 0
+inline constexpr std::size_t kBeginDim = 79;    // 1 in the first row, else 0
+inline constexpr float kSign = 0.9375F;         // magnitude of a code's signs: 7.5 / 8
+inline constexpr float kConstant = 8.0F;        // dominates the norm, so that a wrong slot cannot
+
+/// Places in a head: rotated pairs first, then (induction head) signs, last the mark of the begin.
+inline constexpr std::size_t kRotatedPairs = 7;
+inline constexpr std::size_t kSignDim = 2 * kRotatedPairs;
+inline constexpr std::size_t kMarkDim = kHeadDim - 1;
+
+/// Magnitude of keys and values: 15 / 2, so that a 4-bit or 2-bit code from -7.5 to 7.5 has an
+/// exact step of 1 or 5, and every sign survives any storage of the cache unchanged.
+inline constexpr float kStored = 7.5F;
+
+/// Radians per token of the rotated pairs, and their shares in the look-back heads. Found by
+/// search: no shift of 1 to 131,072 tokens brings all of them near a full turn.
+inline constexpr std::array<double, kRotatedPairs> kAngles{
+    1.502396074, 0.505265297, 0.097834856, 0.027973115, 0.017584496, 0.000374712, 0.000330341};
+inline constexpr std::array<double, kRotatedPairs> kShares{0.11368, 0.08005, 0.14488, 0.16637,
+                                                           0.16429, 0.14503, 0.18570};
+inline constexpr double kRopeBase = 10000.0;
+inline constexpr double kUnrotatedDivisor = 1e12; // makes a pair stand still
+
+/// Logits in nats.
+inline constexpr double kLookBackLogit = 3000.0; // at the wanted distance
+inline constexpr double kLookBackBegin =
+    2760.0;                                   // at the begin, taken when that distance is missing
+inline constexpr double kIdleLogit = 60.0;    // heads without a task rest on the begin
+inline constexpr double kSignLogit = 72.0;    // each sign of the last three tokens
+inline constexpr double kFarLogit = 6.0;      // each sign of the four before
+inline constexpr double kDistanceLogit = 2.0; // each rotated pair: settles what is left of ties
+inline constexpr double kBeginLogit = 2880.0; // 40 signs: above 38 (one token wrong), below 42
+inline constexpr float kOutputGain = 8.0F;    // 14 * 8 * 0.9375 = 105 for the right token
+
+} // namespace resources

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "resources/models/reader_design.h"
+
+namespace resources {
+
+/// A word of kCodeBits signs, +1 or -1, as many of one as of the other.
+using TokenCode = std::array<float, kCodeBits>;
+
+/// One code for each token id: all kVocabulary balanced words, in a fixed shuffled order so that
+/// every single sign splits frequent tokens evenly.
+std::vector<TokenCode> tokenCodes();
+
+} // namespace resources
