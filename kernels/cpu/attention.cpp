@@ -1,6 +1,7 @@
 #include "kernels/attention.h"
 
 #include "kernels/cpu/attention_paths.h"
+#include "kernels/cpu/cpu_features.h"
 #include "kernels/cpu/kv_page_layout.h"
 
 #include <stdexcept>
@@ -43,6 +44,12 @@ void attention(std::span<float> out, std::span<float> lse, std::span<const float
         throw std::invalid_argument("the operands do not match the attention shape");
     const AttentionCall call{
         .out = out, .lse = lse, .q = q, .lists = lists, .visible = visible, .shape = shape};
+#if defined(EPITOME_AVX2_KERNELS)
+    if (bestKernelLevel() == KernelLevel::Avx2) {
+        attentionTiled(call, pool);
+        return;
+    }
+#endif
     attentionReference(call, pool);
 }
 
