@@ -1,0 +1,259 @@
+// Rounding activations to 8 bits, and bringing activations and weights into the order of the 8-bit
+// kernels.
+
+#include "kernels/cpu/matmul_avx2.h"
+
+#include <cstring>
+#include <immintrin.h>
+
+namespace kernels::cpu::avx2 {
+namespace {
+
+constexpr std::size_t kQ8Bytes = 34; // binary16 scale, 32 quants
+constexpr std::size_t kQ4Bytes = 18; // binary16 scale, 16 bytes of nibbles
+constexpr std::size_t kLanes = 8;
+constexpr float kSmallestNormal = 0x1p-126F;
+constexpr float kLargestFinite = 0x1.fffffep127F;
+
+/// Lane i of column j becomes lane j of row i, in place.
+void transpose8x8(__m256i (&rows)[kLanes])
+{
+    __m256i pairs[kLanes];
+    for (std::size_t i = 0; i < kLanes; i += 2) {
+        pairs[i] = _mm256_unpacklo_epi32(rows[i], rows[i + 1]);
+        pairs[i + 1] = _mm256_unpackhi_epi32(rows[i], rows[i + 1]);
+    }
+    __m256i fours[kLanes];
+    for (std::size_t i = 0; i < kLanes; i += 4) {
+        fours[i] = _mm256_unpacklo_epi64(pairs[i], pairs[i + 2]);
+        fours[i + 1] = _mm256_unpackhi_epi64(pairs[i], pairs[i + 2]);
+        fours[i + 2] = _mm256_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
+        fours[i + 3] = _mm256_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
+    }
+    for (std::size_t i = 0; i < 4; ++i) {
+        rows[i] = _mm256_permute2x128_si256(fours[i], fours[i + 4], 0x20);
+        rows[i + 4] = _mm256_permute2x128_si256(fours[i], fours[i + 4], 0x31);
+    }
+}
+
+int loadHalf(const std::byte* from)
+{
+    std::uint16_t bits;
+    std::memcpy(&bits, from, sizeof(bits));
+    return bits;
+}
+
+/// The scales of one block in each of eight rows.
+__m256 loadScales(const std::byte* const (&rows)[kLanes])
+{
+    __m128i halves = _mm_cvtsi32_si128(loadHalf(rows[0]));
+    halves = _mm_insert_epi16(halves, loadHalf(rows[1]), 1);
+    halves = _mm_insert_epi16(halves, loadHalf(rows[2]), 2);
+    halves = _mm_insert_epi16(halves, loadHalf(rows[3]), 3);
+    halves = _mm_insert_epi16(halves, loadHalf(rows[4]), 4);
+    halves = _mm_insert_epi16(halves, loadHalf(rows[5]), 5);
+    halves = _mm_insert_epi16(halves, loadHalf(rows[6]), 6);
+    halves = _mm_insert_epi16(halves, loadHalf(rows[7]), 7);
+    return _mm256_cvtph_ps(halves);
+}
+
+void locateRows(const std::byte* (&rows)[kLanes], const WeightView& weights, std::size_t firstRow,
+                std::size_t blockBytes, std::size_t firstBlock)
+{
+    const std::size_t bytes = weights.cols / kBlockColumns * blockBytes;
+    for (std::size_t i = 0; i < kLanes; ++i) {
+        const std::size_t row = firstRow + i < weights.rows ? firstRow + i : weights.rows - 1;
+        rows[i] = weights.data + row * bytes + firstBlock * blockBytes;
+    }
+}
+
+void unpackHalf(PairedPanelBlock& out, std::size_t lane, const std::byte* const (&rows)[kLanes])
+{
+    __m256i low[kLanes];
+    __m256i high[kLanes];
+    for (std::size_t i = 0; i < kLanes; ++i) {
+        const auto* quants = reinterpret_cast<const __m128i*>(rows[i] + 2);
+        low[i] = _mm256_cvtepi8_epi16(_mm_loadu_si128(quants));
+        high[i] = _mm256_cvtepi8_epi16(_mm_loadu_si128(quants + 1));
+    }
+    transpose8x8(low);
+    transpose8x8(high);
+    for (std::size_t i = 0; i < kLanes; ++i) {
+        _mm256_store_si256(reinterpret_cast<__m256i*>(out.pairs[i][lane]), low[i]);
+        _mm256_store_si256(reinterpret_cast<__m256i*>(out.pairs[i + kLanes][lane]), high[i]);
+    }
+    _mm256_store_ps(out.scales + lane, loadScales(rows));
+}
+
+void unpackHalf(QuadPanelBlock& out, std::size_t lane, const std::byte* const (&rows)[kLanes])
+{
+    const __m256i shifts = _mm256_setr_epi64x(0, 0, 4, 4);
+    const __m256i mask = _mm256_set1_epi8(0x0F);
+    __m256i quads[kLanes];
+    for (std::size_t i = 0; i < kLanes; ++i) {
+        const auto* nibbles = reinterpret_cast<const __m128i*>(rows[i] + 2);
+        const __m256i twice = _mm256_broadcastsi128_si256(_mm_loadu_si128(nibbles));
+        quads[i] = _mm256_and_si256(_mm256_srlv_epi64(twice, shifts), mask);
+    }
+    transpose8x8(quads);
+    for (std::size_t i = 0; i < kLanes; ++i)
+        _mm256_store_si256(reinterpret_cast<__m256i*>(out.quads[i][lane]), quads[i]);
+    _mm256_store_ps(out.scales + lane, loadScales(rows));
+}
+
+template <typename PanelBlock>
+void unpackRows(PanelBlock* out, const WeightView& weights, std::size_t firstRow,
+                std::size_t blockBytes, std::size_t firstBlock, std::size_t blocks)
+{
+    for (std::size_t lane = 0; lane < kPanelRows; lane += kLanes) {
+        const std::byte* rows[kLanes];
+        locateRows(rows, weights, firstRow + lane, blockBytes, firstBlock);
+        for (std::size_t block = 0; block < blocks; ++block) {
+            unpackHalf(out[block], lane, rows);
+            for (const std::byte*& row : rows)
+                row += blockBytes;
+        }
+    }
+}
+
+void interleaveBlock(PairedBlock& out, std::size_t slot, const std::int8_t* quants, float scale,
+                     std::int32_t)
+{
+    for (std::size_t pair = 0; pair < kBlockColumns / 2; ++pair) {
+        out.pairs[pair][slot][0] = quants[2 * pair];
+        out.pairs[pair][slot][1] = quants[2 * pair + 1];
+    }
+    out.scales[slot] = scale;
+}
+
+void interleaveBlock(QuadBlock& out, std::size_t slot, const std::int8_t* quants, float scale,
+                     std::int32_t sum)
+{
+    for (std::size_t quad = 0; quad < kBlockColumns / 4; ++quad)
+        std::memcpy(out.quads[quad][slot], quants + 4 * quad, 4);
+    out.scales[slot] = scale;
+    out.offsets[slot] = 8 * sum;
+}
+
+/// Slots without a token get zeros: they are computed with the others and thrown away.
+template <typename Block>
+void interleave(const Product& product, std::size_t group)
+{
+    static constexpr std::int8_t kZeros[kBlockColumns] = {};
+    const std::size_t cols = product.weights.cols;
+    const std::size_t blocks = cols / kBlockColumns;
+    auto* out = reinterpret_cast<Block*>(product.rounded.interleaved) + group * blocks;
+    for (std::size_t slot = 0; slot < kGroupTokens; ++slot) {
+        const std::size_t token = group * kGroupTokens + slot;
+        if (token < product.tokens) {
+            const std::int8_t* quants = product.rounded.quants + token * cols;
+            const float* scales = product.rounded.scales + token * blocks;
+            const std::int32_t* sums = product.rounded.sums + token * blocks;
+            for (std::size_t block = 0; block < blocks; ++block)
+                interleaveBlock(out[block], slot, quants + block * kBlockColumns, scales[block],
+                                sums[block]);
+        } else {
+            for (std::size_t block = 0; block < blocks; ++block)
+                interleaveBlock(out[block], slot, kZeros, 0.0F, 0);
+        }
+    }
+}
+
+/// Largest of eight non-negative integers.
+std::int32_t largestLane(__m256i values)
+{
+    __m128i four =
+        _mm_max_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
+    four = _mm_max_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+    four = _mm_max_epi32(four, _mm_shuffle_epi32(four, 0xB1));
+    return _mm_cvtsi128_si32(four);
+}
+
+std::int32_t sumOfLanes(__m256i values)
+{
+    __m128i four =
+        _mm_add_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
+    four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+    four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1));
+    return _mm_cvtsi128_si32(four);
+}
+
+/// Magnitudes compare as integers, and what is not a number is above infinity.
+float largestMagnitude(const __m256 (&values)[4])
+{
+    const __m256i mask = _mm256_set1_epi32(0x7FFFFFFF);
+    __m256i largest = _mm256_setzero_si256();
+    for (const __m256& value : values)
+        largest = _mm256_max_epi32(largest, _mm256_and_si256(_mm256_castps_si256(value), mask));
+    const std::int32_t bits = largestLane(largest);
+    float magnitude;
+    std::memcpy(&magnitude, &bits, sizeof(magnitude));
+    return magnitude;
+}
+
+void roundBlock(const float* in, std::int8_t* quants, float& scale, std::int32_t& sum)
+{
+    __m256 values[4];
+    for (std::size_t i = 0; i < 4; ++i)
+        values[i] = _mm256_loadu_ps(in + i * kLanes);
+    const float largest = largestMagnitude(values);
+    const bool finite = largest <= kLargestFinite;
+    scale = largest / 127.0F;
+    const float inverse = finite && scale >= kSmallestNormal ? 1.0F / scale : 0.0F;
+    if (!finite)
+        scale = __builtin_nanf(""); // must stay visible in the result
+    __m256i integers[4];
+    for (std::size_t i = 0; i < 4; ++i) {
+        const __m256 scaled = _mm256_mul_ps(values[i], _mm256_set1_ps(inverse));
+        integers[i] = finite ? _mm256_cvtps_epi32(scaled) : _mm256_setzero_si256();
+    }
+    sum = sumOfLanes(_mm256_add_epi32(_mm256_add_epi32(integers[0], integers[1]),
+                                      _mm256_add_epi32(integers[2], integers[3])));
+    const __m256i low = _mm256_packs_epi32(integers[0], integers[1]);
+    const __m256i high = _mm256_packs_epi32(integers[2], integers[3]);
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7); // undoes the packs' lanes
+    const __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(quants), bytes);
+}
+
+} // namespace
+
+std::size_t groupBytes(WeightType type, std::size_t cols)
+{
+    const std::size_t blocks = cols / kBlockColumns;
+    return blocks * (type == WeightType::Q8_0 ? sizeof(PairedBlock) : sizeof(QuadBlock));
+}
+
+void roundToken(const Product& product, std::size_t token)
+{
+    const std::size_t cols = product.weights.cols;
+    const std::size_t blocks = cols / kBlockColumns;
+    for (std::size_t block = 0; block < blocks; ++block) {
+        const std::size_t column = token * cols + block * kBlockColumns;
+        roundBlock(product.in + column, product.rounded.quants + column,
+                   product.rounded.scales[token * blocks + block],
+                   product.rounded.sums[token * blocks + block]);
+    }
+}
+
+void interleaveGroup(const Product& product, std::size_t group)
+{
+    if (product.weights.type == WeightType::Q8_0)
+        interleave<PairedBlock>(product, group);
+    else
+        interleave<QuadBlock>(product, group);
+}
+
+void unpackPanel(PairedPanelBlock* out, const WeightView& weights, std::size_t firstRow,
+                 std::size_t firstBlock, std::size_t blocks)
+{
+    unpackRows(out, weights, firstRow, kQ8Bytes, firstBlock, blocks);
+}
+
+void unpackPanel(QuadPanelBlock* out, const WeightView& weights, std::size_t firstRow,
+                 std::size_t firstBlock, std::size_t blocks)
+{
+    unpackRows(out, weights, firstRow, kQ4Bytes, firstBlock, blocks);
+}
+
+} // namespace kernels::cpu::avx2
