@@ -31,7 +31,6 @@ using Timestamp = std::int64_t;
 
 enum class DocumentState
 {
-    Importing,        // never seen through Library: a half import is absent
     Ready,            // every page has text
     PagesWithoutText, // some pages have no text; stateText counts them
     NoText            // no page has text: nothing to prepare

@@ -42,6 +42,10 @@ void throwSqliteError(sqlite3* handle, int code, const std::filesystem::path& fi
                         "disk, and try again; what was saved before is safe.",
                     std::move(detail));
     }
+    if (extended == SQLITE_CONSTRAINT_FOREIGNKEY)
+        throw Error(ErrorCode::NotFound,
+                    "What this belongs to is no longer in the library; it may have been removed.",
+                    std::move(detail));
     switch (primary) {
     case SQLITE_READONLY:
     case SQLITE_PERM:

@@ -1,9 +1,11 @@
--- One row; the last id given to anything, in either file. Ids are never given twice.
-CREATE TABLE sequence (
+-- One row. last_id: the last id given to anything, in either file; ids are never given twice.
+-- erase_pending: something was deleted, and the places it left traces in are still to be cleaned.
+CREATE TABLE bookkeeping (
     only INTEGER PRIMARY KEY CHECK (only = 1),
-    last INTEGER NOT NULL
+    last_id INTEGER NOT NULL,
+    erase_pending INTEGER NOT NULL
 ) STRICT;
-INSERT INTO sequence VALUES (1, 0);
+INSERT INTO bookkeeping VALUES (1, 0, 0);
 
 -- visible = 0: an import that has not ended. Nothing shows it, the next start removes it.
 CREATE TABLE document (
@@ -59,6 +61,7 @@ CREATE TABLE page (
     words BLOB NOT NULL, -- see app/library/word_codec.h
     UNIQUE (document, ordinal)
 ) STRICT;
+CREATE INDEX page_range ON page (document, byte_begin, ordinal);
 
 -- The index only; the text stays in `page`.
 CREATE VIRTUAL TABLE page_text USING fts5 (
