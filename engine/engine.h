@@ -3,6 +3,7 @@
 // The engine's public face: load a model, prepare a document, ask questions. Everything the program above
 // needs is here; the headers in the sub-folders are the engine's own.
 
+#include "engine/dialog/exchange.h"
 #include "engine/error.h"
 #include "engine/text/tokenizer.h"
 #include "kernels/kv_page.h"
@@ -265,12 +266,6 @@ struct Answer
     bool stoppedByUser = false;
     bool reachedLimit = false;
     std::vector<Evidence> evidence;
-};
-
-struct Exchange
-{
-    std::string question;
-    std::string answer;
 };
 
 /// Questions about one context. The context is shared and never changed; each conversation has its own tail.

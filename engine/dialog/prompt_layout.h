@@ -1,5 +1,6 @@
 #pragma once
 
+#include "engine/dialog/exchange.h"
 #include "engine/text/chat_template.h"
 
 #include <chrono>
@@ -10,13 +11,6 @@
 #include <vector>
 
 namespace engine {
-
-/// A question that was asked before and the answer that was given.
-struct Exchange
-{
-    std::string question;
-    std::string answer;
-};
 
 /// A first prompt, cut where the document belongs.
 struct PromptLayout

@@ -85,6 +85,8 @@ public:
     /// For loading: takes the row table as it was stored.
     void adoptRows(std::vector<std::int32_t> positions, std::vector<Role> roles,
                    std::int32_t nextPosition);
+    /// Roles of all rows, once the caller knows where the prefix ends.
+    void setRoles(std::vector<Role> roles) { m_roles = std::move(roles); }
     const std::vector<std::int32_t>& positions() const { return m_positions; }
     const std::vector<Role>& roles() const { return m_roles; }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+
 namespace engine {
 namespace {
 

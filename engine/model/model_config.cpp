@@ -39,8 +39,8 @@ std::uint32_t optionalUint(const GgufFile& file, const std::string& key, std::ui
 const ModelFamily& familyOf(const GgufFile& file, const std::string& architecture)
 {
     const auto families = modelFamilies();
-    const auto* family = std::ranges::find(families, architecture, &ModelFamily::architecture);
-    if (family != families.data() + families.size())
+    const auto family = std::ranges::find(families, architecture, &ModelFamily::architecture);
+    if (family != families.end())
         return *family;
     std::string known;
     for (const ModelFamily& each : families)

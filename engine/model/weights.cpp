@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstring>
-#include <utility>
 
 namespace engine {
 namespace {
@@ -13,7 +12,7 @@ bool isMultiplied(std::uint32_t type)
     constexpr std::array kTypes{WeightType::F32, WeightType::F16, WeightType::BF16,
                                 WeightType::Q8_0, WeightType::Q4_0};
     for (const WeightType each : kTypes) {
-        if (std::to_underlying(each) == type)
+        if (static_cast<std::uint32_t>(each) == type)
             return true;
     }
     return false;
@@ -101,7 +100,7 @@ std::vector<float> readVector(const GgufFile& file, std::string_view name)
     if (tensor == nullptr)
         return {};
     if (tensor->shape.size() != 1 ||
-        tensor->type != std::to_underlying(kernels::WeightType::F32)) {
+        tensor->type != static_cast<std::uint32_t>(kernels::WeightType::F32)) {
         throw Error(ErrorCode::Unsupported, file.name() + " stores " + tensor->name +
                                                 " in another form than one row of float32, "
                                                 "which Epitome cannot read. Choose another file.");

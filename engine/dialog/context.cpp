@@ -1,0 +1,147 @@
+#include "engine/dialog/context.h"
+
+#include "engine/dialog/context_format.h"
+
+namespace engine {
+namespace {
+
+std::size_t pageBytes(const KvList& list, std::uint32_t page)
+{
+    return list.pages()[page]->keys.size() + list.pages()[page]->values.size();
+}
+
+const KvList& listOf(const KvStore& store, std::uint32_t index)
+{
+    return store.list(index / store.shape().kvHeads, index % store.shape().kvHeads);
+}
+
+std::vector<std::vector<SegmentPart>> planOf(const KvStore& store)
+{
+    return planSegments(
+        store.shape().layers * store.shape().kvHeads,
+        [&](std::uint32_t list) {
+            return static_cast<std::uint32_t>(listOf(store, list).pages().size());
+        },
+        [&](std::uint32_t list, std::uint32_t page) {
+            return pageBytes(listOf(store, list), page);
+        });
+}
+
+std::vector<std::byte> writeHeader(const Context& context, std::size_t segments)
+{
+    const KvStore& store = context.store();
+    ByteWriter writer;
+    writeContextInfo(writer, context.info());
+    writer.putText(context.systemText());
+    writer.put(static_cast<std::uint32_t>(segments));
+    writer.put(store.shape());
+    writer.put(store.workingType());
+    writer.put(store.nextPosition());
+    writer.putArray(std::span<const std::int32_t>(store.positions()));
+    writer.putArray(std::span<const Role>(store.roles()));
+    writer.putArray(std::span<const ByteRange>(context.ranges()));
+    for (std::uint32_t index = 0; index < store.shape().layers * store.shape().kvHeads; ++index) {
+        const KvList& list = listOf(store, index);
+        writer.put(list.length());
+        // Ascending rows as differences: most are small and take one byte.
+        std::uint32_t previous = 0;
+        for (std::uint32_t entry = 0; entry < list.length(); ++entry) {
+            writer.putVarint(list.row(entry) - previous);
+            previous = list.row(entry);
+        }
+        for (const auto& page : list.pages())
+            writer.put(page->type);
+    }
+    return writer.take();
+}
+
+} // namespace
+
+std::vector<std::vector<SegmentPart>> planSegments(
+    std::uint32_t lists, const std::function<std::uint32_t(std::uint32_t)>& pageCount,
+    const std::function<std::size_t(std::uint32_t, std::uint32_t)>& pageBytes)
+{
+    std::vector<std::vector<SegmentPart>> segments;
+    std::size_t bytes = kSegmentBytes;
+    for (std::uint32_t list = 0; list < lists; ++list) {
+        const std::uint32_t pages = pageCount(list);
+        for (std::uint32_t page = 0; page < pages; ++page) {
+            if (bytes >= kSegmentBytes) {
+                segments.emplace_back();
+                bytes = 0;
+            }
+            auto& parts = segments.back();
+            if (parts.empty() || parts.back().list != list)
+                parts.push_back({list, page, 0});
+            ++parts.back().pageCount;
+            bytes += pageBytes(list, page);
+        }
+    }
+    return segments;
+}
+
+const ContextInfo& contextInfo(const Context& context)
+{
+    return context.info();
+}
+
+std::vector<std::uint32_t> keptCounts(const Context& context)
+{
+    const KvStore& store = context.store();
+    std::vector<std::uint32_t> counts;
+    for (std::uint32_t index = 0; index < store.shape().layers * store.shape().kvHeads; ++index) {
+        const KvList& list = listOf(store, index);
+        std::uint32_t kept = 0;
+        for (std::uint32_t entry = 0; entry < list.length(); ++entry) {
+            if (store.role(list.row(entry)) == Role::Document)
+                ++kept;
+        }
+        counts.push_back(kept);
+    }
+    return counts;
+}
+
+std::vector<std::uint16_t> retentionMap(const Context& context)
+{
+    const KvStore& store = context.store();
+    std::vector<std::uint16_t> map(context.ranges().size());
+    for (std::uint32_t index = 0; index < store.shape().layers * store.shape().kvHeads; ++index) {
+        const KvList& list = listOf(store, index);
+        for (std::uint32_t entry = 0; entry < list.length(); ++entry) {
+            const std::uint32_t row = list.row(entry);
+            if (store.role(row) == Role::Document)
+                ++map[row - context.prefixRows()];
+        }
+    }
+    return map;
+}
+
+std::vector<ByteRange> tokenRanges(const Context& context)
+{
+    return context.ranges();
+}
+
+std::size_t segmentCount(const Context& context)
+{
+    return planOf(context.store()).size() + 1;
+}
+
+std::vector<std::byte> writeSegment(const Context& context, std::size_t index)
+{
+    const auto plan = planOf(context.store());
+    if (index == 0)
+        return writeHeader(context, plan.size() + 1);
+    ByteWriter writer;
+    writer.put(kSegmentMagic);
+    writer.put(static_cast<std::uint32_t>(index));
+    for (const SegmentPart& part : plan.at(index - 1)) {
+        const KvList& list = listOf(context.store(), part.list);
+        for (std::uint32_t page = part.firstPage; page < part.firstPage + part.pageCount; ++page) {
+            writer.putBytes(list.pages()[page]->keys);
+            writer.putBytes(list.pages()[page]->values);
+        }
+    }
+    return writer.take();
+}
+
+} // namespace engine

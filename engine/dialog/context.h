@@ -1,0 +1,36 @@
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/kv/kv_store.h"
+
+#include <string>
+#include <vector>
+
+namespace engine {
+
+/// A prepared document: what was kept, packed for good. Immutable, so conversations share it.
+class Context
+{
+public:
+    Context(ContextInfo info, KvStore store, std::vector<ByteRange> ranges, std::string systemText)
+        : m_info(std::move(info))
+        , m_store(std::move(store))
+        , m_ranges(std::move(ranges))
+        , m_systemText(std::move(systemText))
+    {}
+
+    const ContextInfo& info() const { return m_info; }
+    const KvStore& store() const { return m_store; }
+    /// Byte range in the document's text of each document token.
+    const std::vector<ByteRange>& ranges() const { return m_ranges; }
+    const std::string& systemText() const { return m_systemText; }
+    std::uint32_t prefixRows() const { return static_cast<std::uint32_t>(m_info.prefixTokens); }
+
+private:
+    ContextInfo m_info;
+    KvStore m_store;
+    std::vector<ByteRange> m_ranges;
+    std::string m_systemText;
+};
+
+} // namespace engine

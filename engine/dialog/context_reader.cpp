@@ -1,0 +1,253 @@
+// Loading a stored context. The bytes are treated as hostile: every count is compared with what the model, the header
+// and the rest of the segment allow before it is used.
+
+#include "engine/dialog/context.h"
+#include "engine/dialog/context_format.h"
+#include "engine/model/model.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace engine {
+namespace {
+
+constexpr const char* kName = "The prepared document";
+
+struct ListPlan
+{
+    std::vector<std::uint32_t> rows;
+    std::vector<KvType> pageTypes;
+};
+
+struct Header
+{
+    ContextInfo info;
+    std::string systemText;
+    std::uint32_t segments = 0;
+    KvShape shape;
+    KvType working = KvType::F16;
+    std::int32_t nextPosition = 0;
+    std::vector<std::int32_t> positions;
+    std::vector<Role> roles;
+    std::vector<ByteRange> ranges;
+    std::vector<ListPlan> lists;
+};
+
+KvType readType(ByteReader& reader)
+{
+    const auto number = reader.get<std::uint8_t>("storage type");
+    if (number > static_cast<std::uint8_t>(KvType::Kivi2))
+        reader.fail("storage type");
+    return static_cast<KvType>(number);
+}
+
+ListPlan readList(ByteReader& reader, std::uint32_t rowCount)
+{
+    ListPlan list;
+    const auto length = reader.get<std::uint32_t>("list length");
+    if (length > rowCount)
+        reader.fail("list length");
+    std::uint64_t row = 0;
+    for (std::uint32_t entry = 0; entry < length; ++entry) {
+        const std::uint32_t step = reader.getVarint("list rows");
+        row += step;
+        if (row >= rowCount || (entry > 0 && step == 0))
+            reader.fail("list rows");
+        list.rows.push_back(static_cast<std::uint32_t>(row));
+    }
+    const std::size_t pages = (length + kernels::kPageRows - 1) / kernels::kPageRows;
+    for (std::size_t page = 0; page < pages; ++page) {
+        list.pageTypes.push_back(readType(reader));
+        const bool full = (page + 1) * kernels::kPageRows <= length;
+        if (!full && !kernels::isAppendable(list.pageTypes.back()))
+            reader.fail("storage type of the last page");
+    }
+    return list;
+}
+
+void checkShape(ByteReader& reader, const KvShape& stored, const KvShape& expected)
+{
+    if (stored.layers != expected.layers || stored.kvHeads != expected.kvHeads ||
+        stored.headDim != expected.headDim)
+        reader.fail("shape");
+}
+
+Header readHeader(std::span<const std::byte> bytes, const KvShape& expected)
+{
+    ByteReader reader(bytes, kName);
+    Header header;
+    header.info = readContextInfo(reader);
+    header.systemText = reader.getText("system text");
+    header.segments = reader.get<std::uint32_t>("segments");
+    header.shape = reader.get<KvShape>("shape");
+    checkShape(reader, header.shape, expected);
+    header.working = readType(reader);
+    if (!kernels::isAppendable(header.working))
+        reader.fail("working type");
+    header.nextPosition = reader.get<std::int32_t>("next position");
+    header.positions = reader.getArray<std::int32_t>("positions");
+    const auto roles = reader.getArray<std::uint8_t>("roles");
+    if (roles.size() != header.positions.size() || roles.size() > kMaxTokens)
+        reader.fail("roles");
+    for (const std::uint8_t role : roles) {
+        if (role > static_cast<std::uint8_t>(Role::Probe))
+            reader.fail("roles");
+        header.roles.push_back(static_cast<Role>(role));
+    }
+    header.ranges = reader.getArray<ByteRange>("token ranges");
+    const ContextInfo& info = header.info;
+    if (header.ranges.size() != info.tokens ||
+        info.prefixTokens + info.tokens != header.positions.size() || header.nextPosition < 0)
+        reader.fail("token counts");
+    for (std::size_t row = 0; row < header.roles.size(); ++row) {
+        if ((header.roles[row] == Role::Document) != (row >= info.prefixTokens))
+            reader.fail("roles");
+    }
+    const auto rowCount = static_cast<std::uint32_t>(header.positions.size());
+    for (std::uint32_t index = 0; index < header.shape.layers * header.shape.kvHeads; ++index)
+        header.lists.push_back(readList(reader, rowCount));
+    reader.expectEnd();
+    return header;
+}
+
+void checkIdentity(const ContextInfo& info, const LoadedModel& model, std::string_view textHash)
+{
+    if (info.modelIdentity != model.identity()) {
+        throw Error(ErrorCode::Mismatch,
+                    "The document was prepared for " + info.modelName + ", not for " +
+                        model.info().name + ". Choose that model, or prepare the document again.");
+    }
+    if (!textHash.empty() && info.textHash != textHash) {
+        throw Error(ErrorCode::Mismatch,
+                    "The document's text has changed since it was prepared. Prepare it again.");
+    }
+}
+
+std::size_t pageBytes(KvType type, std::size_t headDim)
+{
+    return kernels::keyPageBytes(type, headDim) + kernels::valuePageBytes(type, headDim);
+}
+
+void readPart(ByteReader& reader, const SegmentPart& part, const Header& header, KvStore& store)
+{
+    const std::size_t headDim = header.shape.headDim;
+    const ListPlan& plan = header.lists[part.list];
+    KvList& list = store.list(part.list / header.shape.kvHeads, part.list % header.shape.kvHeads);
+    for (std::uint32_t index = part.firstPage; index < part.firstPage + part.pageCount; ++index) {
+        auto page = std::make_shared<KvPage>();
+        page->type = plan.pageTypes[index];
+        const auto keys = reader.getBytes(kernels::keyPageBytes(page->type, headDim), "keys");
+        const auto values = reader.getBytes(kernels::valuePageBytes(page->type, headDim), "values");
+        page->keys.assign(keys.begin(), keys.end());
+        page->values.assign(values.begin(), values.end());
+        const std::size_t first = std::size_t{index} * kernels::kPageRows;
+        const std::size_t count = std::min(kernels::kPageRows, plan.rows.size() - first);
+        list.adoptPage(std::move(page), std::span(plan.rows).subspan(first, count));
+    }
+}
+
+} // namespace
+
+void writeContextInfo(ByteWriter& writer, const ContextInfo& info)
+{
+    writer.put(kContextMagic);
+    writer.put(kContextVersion);
+    writer.putText(info.modelName);
+    writer.putText(info.modelIdentity);
+    writer.putText(info.method);
+    writer.put(static_cast<std::uint32_t>(info.settings.size()));
+    for (const auto& [key, value] : info.settings) {
+        writer.putText(key);
+        writer.put(value);
+    }
+    writer.put(info.keep);
+    writer.put(info.store);
+    writer.putText(info.textHash);
+    for (const std::uint64_t number :
+         {info.tokens, info.prefixTokens, info.bytesFull, info.bytesStored, info.peakBytes})
+        writer.put(number);
+    writer.put(info.keptFraction);
+    writer.put(info.seconds);
+    writer.put(info.layers);
+    writer.put(info.kvHeads);
+}
+
+ContextInfo readContextInfo(ByteReader& reader)
+{
+    if (reader.get<std::uint32_t>("magic") != kContextMagic)
+        reader.fail("magic");
+    const auto version = reader.get<std::uint32_t>("version");
+    if (version != kContextVersion) {
+        throw Error(ErrorCode::Unsupported,
+                    "The document was prepared by another version of Epitome (format " +
+                        std::to_string(version) + "). Prepare it again.");
+    }
+    ContextInfo info;
+    info.modelName = reader.getText("model name");
+    info.modelIdentity = reader.getText("model identity");
+    info.method = reader.getText("method");
+    const auto settings = reader.get<std::uint32_t>("settings");
+    for (std::uint32_t i = 0; i < settings; ++i) {
+        const std::string key = reader.getText("setting");
+        info.settings[key] = reader.get<double>("setting value");
+    }
+    info.keep = reader.get<double>("keep");
+    info.store = readType(reader);
+    info.textHash = reader.getText("text hash");
+    for (std::uint64_t* number :
+         {&info.tokens, &info.prefixTokens, &info.bytesFull, &info.bytesStored, &info.peakBytes})
+        *number = reader.get<std::uint64_t>("sizes");
+    info.keptFraction = reader.get<double>("kept fraction");
+    info.seconds = reader.get<double>("seconds");
+    info.layers = reader.get<std::uint32_t>("layers");
+    info.kvHeads = reader.get<std::uint32_t>("heads");
+    if (info.tokens > kMaxTokens || info.prefixTokens > kMaxTokens)
+        reader.fail("tokens");
+    if (!std::isfinite(info.keptFraction) || !std::isfinite(info.seconds))
+        reader.fail("statistics");
+    return info;
+}
+
+ContextInfo readContextInfo(std::span<const std::byte> headerSegment)
+{
+    ByteReader reader(headerSegment, kName);
+    return readContextInfo(reader);
+}
+
+std::shared_ptr<const Context> loadContext(
+    const std::shared_ptr<LoadedModel>& model,
+    const std::function<std::vector<std::byte>(std::size_t)>& readSegment,
+    std::string_view textHash)
+{
+    const std::vector<std::byte> first = readSegment(0);
+    checkIdentity(readContextInfo(std::span<const std::byte>(first)), *model, textHash);
+    Header header = readHeader(first, model->kvShape());
+    const auto plan = planSegments(
+        static_cast<std::uint32_t>(header.lists.size()),
+        [&](std::uint32_t list) {
+            return static_cast<std::uint32_t>(header.lists[list].pageTypes.size());
+        },
+        [&](std::uint32_t list, std::uint32_t page) {
+            return pageBytes(header.lists[list].pageTypes[page], header.shape.headDim);
+        });
+    if (plan.size() + 1 != header.segments) {
+        throw Error(ErrorCode::Damaged,
+                    std::string(kName) + " is damaged (segments). Prepare the document again.");
+    }
+    KvStore store(header.shape, header.working);
+    store.adoptRows(std::move(header.positions), std::move(header.roles), header.nextPosition);
+    for (std::size_t index = 0; index < plan.size(); ++index) {
+        const std::vector<std::byte> bytes = readSegment(index + 1);
+        ByteReader reader(bytes, kName);
+        if (reader.get<std::uint32_t>("segment magic") != kSegmentMagic ||
+            reader.get<std::uint32_t>("segment index") != index + 1)
+            reader.fail("segment order");
+        for (const SegmentPart& part : plan[index])
+            readPart(reader, part, header, store);
+        reader.expectEnd();
+    }
+    return std::make_shared<const Context>(std::move(header.info), std::move(store),
+                                           std::move(header.ranges), std::move(header.systemText));
+}
+
+} // namespace engine

@@ -1,0 +1,98 @@
+#include "engine/dialog/job_checkpoint.h"
+
+#include "engine/kv/byte_stream.h"
+#include "kernels/formats/f16.h"
+
+#include <numeric>
+
+namespace engine {
+namespace {
+
+constexpr std::uint32_t kMagic = 0x4A435045; // "EPCJ"
+constexpr const char* kName = "The saved progress of this preparation";
+
+std::vector<std::uint16_t> toHalves(std::span<const float> values)
+{
+    std::vector<std::uint16_t> halves(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i)
+        halves[i] = kernels::encodeF16(values[i]);
+    return halves;
+}
+
+void writeHead(ByteWriter& writer, const KvList& list, std::uint32_t count, std::size_t headDim)
+{
+    std::vector<float> rows(count * headDim);
+    list.readKeys(rows, list.length() - count, headDim);
+    writer.putArray(std::span<const std::uint16_t>(toHalves(rows)));
+    list.readValues(rows, list.length() - count, headDim);
+    writer.putArray(std::span<const std::uint16_t>(toHalves(rows)));
+}
+
+/// Reads one head's rows into its place of a (count, kvHeads, headDim) array.
+void readHead(ByteReader& reader, std::span<float> out, std::size_t stride, std::size_t headDim)
+{
+    const auto halves = reader.getArray<std::uint16_t>("keys and values");
+    const std::size_t count = out.size() / stride + (out.size() % stride == 0 ? 0 : 1);
+    if (halves.size() != count * headDim)
+        reader.fail("keys and values");
+    for (std::size_t row = 0; row < count; ++row) {
+        for (std::size_t c = 0; c < headDim; ++c)
+            out[row * stride + c] = kernels::decodeF16(halves[row * headDim + c]);
+    }
+}
+
+} // namespace
+
+std::vector<std::byte> writeJobCheckpoint(const Job& job, const KvStore& store,
+                                          std::span<const std::byte> state)
+{
+    const KvShape shape = store.shape();
+    const auto count = job.keepsKv ? static_cast<std::uint32_t>(job.tokens.size()) : 0U;
+    ByteWriter writer;
+    writer.put(kMagic);
+    writer.putArray(std::span<const std::int32_t>(job.tokens));
+    writer.put(count);
+    for (std::uint32_t layer = 0; count != 0 && layer < shape.layers; ++layer) {
+        for (std::uint32_t head = 0; head < shape.kvHeads; ++head)
+            writeHead(writer, store.list(layer, head), count, shape.headDim);
+    }
+    writer.putArray(state);
+    return writer.take();
+}
+
+std::vector<std::byte> replayJobCheckpoint(const Job& job, KvStore& store, Backend& backend,
+                                           std::span<const std::byte> piece)
+{
+    ByteReader reader(piece, kName);
+    if (reader.get<std::uint32_t>("magic") != kMagic)
+        reader.fail("magic");
+    if (reader.getArray<std::int32_t>("tokens") != job.tokens) {
+        throw Error(ErrorCode::Mismatch,
+                    "The saved progress belongs to another document, model or setting. Prepare the "
+                    "document again.");
+    }
+    const auto count = reader.get<std::uint32_t>("rows");
+    if (count != (job.keepsKv ? job.tokens.size() : 0))
+        reader.fail("rows");
+    if (count != 0) {
+        const KvShape shape = store.shape();
+        const std::size_t stride = std::size_t{shape.kvHeads} * shape.headDim;
+        std::vector<std::uint32_t> rows(count);
+        std::iota(rows.begin(), rows.end(), store.appendRows(job.positions, job.role));
+        std::vector<float> keys(count * stride);
+        std::vector<float> values(count * stride);
+        for (std::uint32_t layer = 0; layer < shape.layers; ++layer) {
+            for (std::uint32_t head = 0; head < shape.kvHeads; ++head) {
+                const std::size_t place = std::size_t{head} * shape.headDim;
+                readHead(reader, std::span(keys).subspan(place), stride, shape.headDim);
+                readHead(reader, std::span(values).subspan(place), stride, shape.headDim);
+            }
+            store.appendKv(layer, keys, values, rows, backend);
+        }
+    }
+    auto state = reader.getArray<std::byte>("state");
+    reader.expectEnd();
+    return state;
+}
+
+} // namespace engine

@@ -1,0 +1,48 @@
+#include "engine/methods/block_plan.h"
+
+#include <algorithm>
+
+namespace engine {
+namespace {
+
+/// Reading a row costs one unit plus this much for each row before it; only the shape of the progress bar
+/// depends on it.
+constexpr double kAttentionCost = 1.0 / 4096;
+
+} // namespace
+
+BlockPlan::BlockPlan(const DocumentPlan& plan, std::uint32_t minimumLastRows)
+    : m_plan(plan)
+{
+    const std::uint32_t total = plan.totalRows();
+    for (std::uint32_t end = plan.blockRows; end < total; end += plan.blockRows)
+        m_ends.push_back(end);
+    if (total > 0)
+        m_ends.push_back(total);
+    while (m_ends.size() > 1 && total - m_ends[m_ends.size() - 2] < minimumLastRows)
+        m_ends.erase(m_ends.end() - 2);
+}
+
+std::optional<Job> BlockPlan::next()
+{
+    if (finished())
+        return std::nullopt;
+    const std::uint32_t begin = rowsHandedOut();
+    const std::uint32_t end = m_ends[m_next++];
+    Job job;
+    job.phase = "Reading";
+    const std::uint32_t prefix = m_plan.prefixRows();
+    for (std::uint32_t row = begin; row < end; ++row) {
+        job.tokens.push_back(row < prefix ? m_plan.prefix[row] : m_plan.document[row - prefix]);
+        job.positions.push_back(static_cast<std::int32_t>(row));
+    }
+    job.documentTokens = end - std::clamp(prefix, begin, end);
+    return job;
+}
+
+double BlockPlan::costUpTo(std::uint32_t end) const
+{
+    return end * (1.0 + kAttentionCost * end / 2);
+}
+
+} // namespace engine

@@ -1,0 +1,93 @@
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/run/hooks.h"
+#include "engine/run/rope_table.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace engine {
+
+/// What a method is given to plan with.
+struct DocumentPlan
+{
+    std::vector<std::int32_t> prefix;   // template head and system text; role System, always kept
+    std::vector<std::int32_t> document; // what is compressed
+    std::uint32_t layers = 0;
+    std::uint32_t kvHeads = 0;
+    std::uint32_t headDim = 0;
+    std::uint32_t contextLength = 0; // positions that the model has
+    std::uint32_t blockRows = 512;
+    double keep = 1;
+    std::optional<std::uint64_t> budget; // pairs per head on average, in place of keep
+    std::map<std::string, double> settings;
+    /// Tokens of a chat turn that asks `instruction` about the document, up to where the answer starts.
+    std::function<std::vector<std::int32_t>(const std::string& instruction)> turn;
+    /// Text of a range of document tokens.
+    std::function<std::string(std::uint32_t begin, std::uint32_t end)> text;
+    /// Turns keys (count, headDim) by the given position differences, purely (no magnitude).
+    std::function<void(std::span<float> keys, std::span<const std::int32_t> deltas)> rotate;
+
+    std::uint32_t prefixRows() const { return static_cast<std::uint32_t>(prefix.size()); }
+    std::uint32_t documentRows() const { return static_cast<std::uint32_t>(document.size()); }
+    std::uint32_t totalRows() const { return prefixRows() + documentRows(); }
+    /// Document pairs per head on average that may stay: round half up of keep * n, at least 1 (selection.md 1.6).
+    std::uint32_t keptPerHead() const;
+    /// The value of a parameter; the method's default has been filled in.
+    double setting(const std::string& key) const { return settings.at(key); }
+};
+
+/// A method at work on one document. It plans jobs, looks into the layer loop through the hooks, and edits the
+/// store after each job. Everything it remembers between jobs must come from the store and jobState(), so that
+/// replaying the stored jobs restores it.
+class Method : public Hooks
+{
+public:
+    /// h0: the next job, or nothing when the document is done. Called once after each job's end.
+    virtual std::optional<Job> nextJob(const KvStore& store) = 0;
+
+    /// h7: after a job, whether it was run or replayed from a checkpoint; may drop, turn or truncate.
+    virtual void onJobEnd(const Job& /*job*/, KvStore& /*store*/) {}
+
+    /// What the job just run found out, to be stored with its checkpoint; given back before onJobEnd on replay.
+    virtual std::vector<std::byte> jobState() const { return {}; }
+    /// Throws Damaged when the bytes are not what this job would have left.
+    virtual void restoreJobState(const Job& /*job*/, std::span<const std::byte> /*state*/) {}
+
+    /// Total cost of all jobs in any unit, and the cost of those that ended: for progress.
+    virtual double totalCost() const = 0;
+    virtual double doneCost() const = 0;
+
+    /// Bytes held for scores.
+    virtual std::size_t scoreBytes() const { return 0; }
+};
+
+/// A row of the table of methods.
+struct MethodEntry
+{
+    MethodInfo info;
+    std::unique_ptr<Method> (*make)(const DocumentPlan& plan);
+};
+
+/// Every method, in the order in which the user sees them.
+const std::vector<MethodEntry>& methodTable();
+
+/// Throws BadInput naming the known ids.
+const MethodEntry& findMethod(const std::string& id);
+
+/// The settings with defaults filled in. Throws BadInput naming the allowed keys or range.
+std::map<std::string, double> completeSettings(const MethodInfo& info,
+                                               const std::map<std::string, double>& given);
+
+// One per file in this folder.
+MethodEntry fullMethod();
+MethodEntry kvzipMethod();
+MethodEntry snapkvMethod();
+MethodEntry streamingLlmMethod();
+
+} // namespace engine
