@@ -1,0 +1,197 @@
+#include "resources/handbook/chapter.h"
+
+#include <QAbstractTextDocumentLayout>
+#include <QPagedPaintDevice>
+#include <QPainter>
+#include <QTextBlock>
+#include <QTextCursor>
+#include <QTextFrame>
+#include <QTextTable>
+
+#include <algorithm>
+
+#include "resources/handbook/typography.h"
+
+namespace handbook {
+
+namespace {
+
+constexpr int kLineHeight = 128;      // percent
+constexpr int kTightLineHeight = 122; // for a chapter that would leave a page nearly empty
+constexpr double kLeastUsedPage = 0.2;
+constexpr int kMostRowsTogether = 14; // longer tables and listings may be divided between pages
+
+QTextTable* tableOf(const QTextBlock& block)
+{
+    return QTextCursor(block).currentTable();
+}
+
+bool leadsOn(const QTextBlock& block)
+{
+    return block.isValid() && tableOf(block) == nullptr && !isCode(block) &&
+           (block.blockFormat().headingLevel() > 0 || block.text().endsWith(u':'));
+}
+
+bool isTableStart(const QTextBlock& block)
+{
+    const QTextTable* table = tableOf(block);
+    return table != nullptr && table->firstCursorPosition().block() == block;
+}
+
+/// Qt does not heed a page break before a table, so an empty line of no height carries it.
+void breakBefore(const QTextBlock& block)
+{
+    QTextBlockFormat format = block.blockFormat();
+    QTextCursor cursor(block);
+    if (const QTextTable* table = tableOf(block); table != nullptr) {
+        format = QTextBlockFormat();
+        format.setLineHeight(0, QTextBlockFormat::FixedHeight);
+        cursor.setPosition(table->firstPosition() - 1);
+        cursor.insertBlock(format, QTextCharFormat());
+    }
+    format.setPageBreakPolicy(QTextFormat::PageBreak_AlwaysBefore);
+    cursor.setBlockFormat(format);
+}
+
+bool isBreakBefore(const QTextBlock& block)
+{
+    const QTextBlock carrier = tableOf(block) != nullptr ? block.previous() : block;
+    return carrier.blockFormat().pageBreakPolicy() == QTextFormat::PageBreak_AlwaysBefore;
+}
+
+/// Upper edge of a line in the coordinates of the document.
+double lineTop(const QTextBlock& block, int line)
+{
+    const QAbstractTextDocumentLayout& layout = *block.document()->documentLayout();
+    const double origin =
+        layout.blockBoundingRect(block).top() - block.layout()->boundingRect().top();
+    return origin + block.layout()->lineAt(line).y();
+}
+
+/// One pale ground behind each listing, and a second one where it goes on overleaf.
+void paintListingGrounds(QPainter& painter, const QTextDocument& document, const QSizeF& area)
+{
+    const double inset = kCodeInset * painter.device()->logicalDpiY() / 72.0;
+    const auto page = [&](const QTextBlock& block) {
+        return static_cast<int>(lineTop(block, 0) / area.height());
+    };
+    for (QTextBlock block = document.begin(); block.isValid(); block = block.next()) {
+        if (!isCode(block)) {
+            continue;
+        }
+        const QTextBlock first = block;
+        while (isCode(block.next()) && page(block.next()) == page(first)) {
+            block = block.next();
+        }
+        const QRectF last = document.documentLayout()->blockBoundingRect(block);
+        const QRectF ground(0, lineTop(first, 0), area.width(), last.bottom() - lineTop(first, 0));
+        painter.fillRect(ground.adjusted(0, -inset * 0.8, 0, inset * 0.8), kPaleGround);
+    }
+}
+
+/// The lowest line that has to be on the page on which `block` begins: all of a short table or
+/// listing, the second line of a paragraph, and of what a heading leads to.
+double endOfUnit(const QTextBlock& block)
+{
+    if (isTableStart(block) && tableOf(block)->rows() <= kMostRowsTogether) {
+        // Qt reports cells that it has moved to the next page at their old place; what follows is
+        // right.
+        const QTextBlock behind = tableOf(block)->lastCursorPosition().block().next();
+        return lineTop(behind, 0) - 1;
+    }
+    QTextBlock last = block;
+    for (int rows = 1; isCode(block) && isCode(last.next()) && rows < kMostRowsTogether; ++rows) {
+        last = last.next();
+    }
+    if (leadsOn(block) && block.next().isValid()) {
+        return endOfUnit(block.next());
+    }
+    return lineTop(last, std::min(1, last.layout()->lineCount() - 1));
+}
+
+} // namespace
+
+Chapter::Chapter(const QString& markdown, int number, const QSizeF& area, QPagedPaintDevice& device)
+    : m_document(std::make_unique<QTextDocument>())
+    , m_area(area)
+{
+    m_document->documentLayout()->setPaintDevice(&device);
+    m_document->setDocumentMargin(0);
+    m_document->setDefaultFont(serifFont(kBodySize));
+    typeset(markdown, number, kLineHeight, device);
+    const int pages = pageCount();
+    const double used = m_document->size().height() / area.height() - (pages - 1);
+    if (pages > 1 && used < kLeastUsedPage) {
+        typeset(markdown, number, kTightLineHeight, device);
+    }
+}
+
+void Chapter::typeset(const QString& markdown, int number, int lineHeight,
+                      QPagedPaintDevice& device)
+{
+    m_document->setMarkdown(markdown, QTextDocument::MarkdownDialectGitHub);
+    QTextCursor(m_document.get()).insertText(QString::number(number) + QStringLiteral("   "));
+    applyTypography(*m_document, lineHeight, device.logicalDpiX() / 72.0);
+    while (keepTogether()) {
+    }
+}
+
+QString Chapter::title() const
+{
+    return headings().front().title;
+}
+
+int Chapter::pageCount() const
+{
+    return m_document->pageCount();
+}
+
+QList<Heading> Chapter::headings() const
+{
+    QList<Heading> result;
+    for (QTextBlock block = m_document->begin(); block.isValid(); block = block.next()) {
+        if (const int level = block.blockFormat().headingLevel(); level > 0) {
+            const double top = lineTop(block, 0);
+            const int page = static_cast<int>(top / m_area.height());
+            result.push_back({block.text(), level, page, top - page * m_area.height()});
+        }
+    }
+    return result;
+}
+
+void Chapter::paint(QPainter& painter, int page) const
+{
+    const QRectF area(QPointF(0, page * m_area.height()), m_area);
+    QAbstractTextDocumentLayout::PaintContext context;
+    context.clip = area;
+    painter.save();
+    painter.translate(0, -area.top());
+    painter.setClipRect(area);
+    paintListingGrounds(painter, *m_document, m_area);
+    m_document->documentLayout()->draw(&painter, context);
+    painter.restore();
+}
+
+/// Moves the first heading, listing, table or paragraph that a page's end divides badly to the next
+/// page; a paragraph leaves no single line behind. False when there is nothing left to move.
+bool Chapter::keepTogether()
+{
+    m_document->setPageSize(
+        m_area); // lays out everything; Qt's partial layouts divide tables wrongly
+    m_document->pageCount();
+    for (QTextBlock block = m_document->begin(); block.isValid(); block = block.next()) {
+        const bool isLed = leadsOn(block.previous()); // and moved with the block before, if at all
+        if (isLed || isBreakBefore(block) || block.layout()->lineCount() == 0) {
+            continue;
+        }
+        const bool isInsideTable = tableOf(block) != nullptr && !isTableStart(block);
+        const auto page = [&](double top) { return static_cast<int>(top / m_area.height()); };
+        if (!isInsideTable && page(lineTop(block, 0)) != page(endOfUnit(block))) {
+            breakBefore(block);
+            return true;
+        }
+    }
+    return false;
+}
+
+} // namespace handbook
