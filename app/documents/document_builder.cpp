@@ -110,6 +110,7 @@ void DocumentBuilder::addPage(PageContent content)
     if (content.text.size() > ImportLimits::kPageTextBytes ||
         content.page.words.size() > ImportLimits::kPageWords ||
         pagesRead() >= ImportLimits::kPages ||
+        m_wordBoxes + content.page.words.size() > ImportLimits::kDocumentWords ||
         m_document.text.size() + content.text.size() > ImportLimits::kDocumentTextBytes)
         throw Error(ErrorCode::TooLarge,
                     m_fileName + " has more text than can be imported (" +
@@ -130,6 +131,7 @@ void DocumentBuilder::addPage(PageContent content)
         word.range.begin += offset;
         word.range.end += offset;
     }
+    m_wordBoxes += page.words.size();
     m_document.text += content.text;
     m_document.pages.push_back(std::move(page));
     if (m_onProgress)

@@ -38,6 +38,7 @@ private:
     std::stop_token m_stop;
     ImportedDocument m_document;
     std::size_t m_pagesTotal = 0;
+    std::size_t m_wordBoxes = 0;
     bool m_begun = false;
 };
 

@@ -13,6 +13,7 @@ struct ImportLimits
     static constexpr std::size_t kDocumentTextBytes = std::size_t{256} << 20;
     static constexpr std::size_t kPageTextBytes = std::size_t{2} << 20;
     static constexpr std::size_t kPageWords = 200'000;
+    static constexpr std::size_t kDocumentWords = 20'000'000;
     static constexpr std::size_t kPages = 200'000;
     static constexpr std::size_t kOutlineEntries = 50'000;
     static constexpr std::size_t kTitleBytes = 1'000;

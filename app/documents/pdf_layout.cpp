@@ -91,6 +91,11 @@ std::vector<Line> findLines(std::span<const PrintedWord> words)
     return lines;
 }
 
+bool isOfOtherSize(const Line& a, const Line& b)
+{
+    return std::abs(a.height - b.height) > kSizeChange * std::max(a.height, b.height);
+}
+
 bool inSameColumn(const Line& a, const Line& b)
 {
     const float overlap = std::min(a.right, b.right) - std::max(a.left, b.left);
@@ -122,7 +127,7 @@ Edges columnEdges(const std::vector<Line>& lines, std::size_t index)
     const std::size_t end = std::min(index + kColumnWindow + 1, lines.size());
     Edges edges{lines[index].left, lines[index].right};
     for (std::size_t i = begin; i < end; ++i) {
-        if (!inSameColumn(lines[i], lines[index]))
+        if (!inSameColumn(lines[i], lines[index]) || isOfOtherSize(lines[i], lines[index]))
             continue;
         edges.left = std::min(edges.left, lines[i].left);
         edges.right = std::max(edges.right, lines[i].right);
@@ -194,27 +199,40 @@ private:
         return isLowerCaseLetter(before) && isLowerCaseLetter(after);
     }
 
+    /// Two pieces of one printed line, such as a header and its page number or cells of a table.
+    /// The first line of the next column stands beside a line, too, but has its own next line below
+    /// it.
+    bool isSamePrintedLine(std::size_t index) const
+    {
+        const Line& line = m_lines[index];
+        const Line& next = m_lines[index + 1];
+        if (std::abs(next.bottom - line.bottom) > 0.5F * std::min(line.height, next.height) ||
+            next.left < line.right)
+            return false;
+        if (index + 2 == m_lines.size())
+            return true;
+        const Line& afterNext = m_lines[index + 2];
+        const float step = afterNext.bottom - next.bottom;
+        return !inSameColumn(next, afterNext) || step <= 0 || step > 2 * next.height;
+    }
+
     Join joinAfter(std::size_t index) const
     {
         const Line& line = m_lines[index];
         const Line& next = m_lines[index + 1];
+        if (isSamePrintedLine(index))
+            return Join::Space;
         const float step = next.bottom - line.bottom;
-        if (std::abs(step) < 0.5F * std::min(line.height, next.height) && next.left >= line.right)
-            return Join::Space; // two pieces of one printed line: header and page number, table
-                                // cells
-        const bool sizeChanges =
-            std::abs(line.height - next.height) > kSizeChange * std::max(line.height, next.height);
-        if (sizeChanges)
-            return Join::Paragraph;
-        const bool below = step > 0 && inSameColumn(line, next);
-        if (below && step > kWideGap * std::max(m_pitch, 0.8F * line.height))
+        if (isOfOtherSize(line, next) || step > kWideGap * std::max(m_pitch, 0.8F * line.height))
             return Join::Paragraph;
         if (isHyphenated(line, next))
             return Join::Nothing;
+        if (step > 0 && !inSameColumn(line, next))
+            return Join::LineFeed;
 
-        const Edges edges = columnEdges(m_lines, index);
+        const float room = columnEdges(m_lines, index).right - line.right;
         const bool wouldHaveFitted =
-            below && firstWord(next).width + kJoinedGap * line.height < edges.right - line.right;
+            step > 0 && firstWord(next).width + kJoinedGap * line.height < room;
         const bool indented =
             next.left > columnEdges(m_lines, index + 1).left + kIndent * next.height;
         if (endsSentence(lastWord(line).text) && (indented || wouldHaveFitted))
