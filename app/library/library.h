@@ -27,7 +27,7 @@ struct LibraryOptions
     /// Copies of library.db under backups/: one a day at most, so many are kept. 0 makes none.
     int dailyCopies = 7;
     /// Name of the SQLite VFS, empty for the system's own. For tests that make the disk fail.
-    std::string vfs;
+    std::string vfs = {};
 };
 
 /// $XDG_DATA_HOME/epitome, or ~/.local/share/epitome.

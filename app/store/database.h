@@ -27,7 +27,7 @@ struct DatabaseOptions
     std::int32_t applicationId = 0;
     int pageSize = 4096;                // for a new file
     bool secureDelete = true;           // overwrite what is deleted at once
-    std::string vfs;                    // name of an SQLite VFS; empty is the system's own
+    std::string vfs = {};               // name of an SQLite VFS; empty is the system's own
     std::int64_t logBytes = 16LL << 20; // the log file is cut back to this size
 };
 
