@@ -73,6 +73,12 @@ void scorePass(std::span<float> scores, std::span<const float> q, std::span<cons
                          .lse = lse,
                          .spec = spec,
                          .shape = shape};
+#if defined(EPITOME_AVX2_KERNELS)
+    if (bestKernelLevel() == KernelLevel::Avx2) {
+        scorePassTiled(call, pool);
+        return;
+    }
+#endif
     scorePassReference(call, pool);
 }
 

@@ -5,8 +5,8 @@
 namespace kernels::cpu {
 namespace {
 
-/// 2^x for x <= 0, within 1e-7 of relative error; exactly 1 at 0 and 0 below -126.
-inline __m256 exp2Negative(__m256 x)
+/// 2^x for x <= 126, within 1e-7 of relative error; exactly 1 at 0 and 0 below -126.
+inline __m256 exp2Bounded(__m256 x)
 {
     // 2^x = 2^n * 2^r with n whole and |r| <= 1/2. (2^r - 1) / r is interpolated at the six
     // Chebyshev points of that interval.

@@ -10,6 +10,6 @@ target_sources(kernels PRIVATE
   cpu/score_pass_reference.cpp
   cpu/select.cpp)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  target_sources(kernels PRIVATE cpu/attention_tiled.cpp)
-  list(APPEND KERNELS_AVX2_SOURCES cpu/attention_tile_avx2.cpp)
+  target_sources(kernels PRIVATE cpu/attention_tiled.cpp cpu/score_pass_tiled.cpp)
+  list(APPEND KERNELS_AVX2_SOURCES cpu/attention_tile_avx2.cpp cpu/score_pass_avx2.cpp)
 endif()

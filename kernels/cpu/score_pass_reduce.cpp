@@ -28,7 +28,8 @@ bool isMaxScore(const ScoreSpec& spec)
 
 double reduceHeads(std::span<const double> perHead, const ScoreSpec& spec, std::size_t rows)
 {
-    const double divisor = spec.rows == RowReduction::Mean ? static_cast<double>(rows) : 1.0;
+    const double divisor =
+        spec.rows == RowReduction::Mean ? static_cast<double>(std::max<std::size_t>(rows, 1)) : 1.0;
     const auto heads = static_cast<double>(perHead.size());
     if (spec.heads == HeadReduction::Max)
         return *std::ranges::max_element(perHead) / divisor;
