@@ -187,7 +187,8 @@ void matmulWith(KernelLevel level, std::span<float> out, std::span<const float> 
 
     if (int8)
         roundActivations(kernels, product, pool);
-    if (tokens <= kStreamedTokens && (int8 || !quantised))
+    const bool streamable = int8 || (!quantised && weights.cols % kFloatLanes == 0);
+    if (tokens <= kStreamedTokens && streamable)
         streamWeights(kernels, product, int8, pool);
     else
         computeTiles(kernels, product, int8, tiles, pool);

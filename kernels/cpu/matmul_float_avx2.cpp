@@ -18,32 +18,13 @@ constexpr std::size_t kTokens = 3;
 constexpr std::size_t kConvertedRows = 8;                  // 16 KiB of float32: half of an L1 cache
 constexpr std::size_t kConvertedStride = kFloatChunk + 16; // not a power of two: other cache sets
 
-__m256 loadTailF32(const float* from, std::size_t count)
-{
-    alignas(32) float lanes[kLanes] = {};
-    std::memcpy(lanes, from, count * sizeof(float));
-    return _mm256_load_ps(lanes);
-}
-
-__m128i loadTail16(const std::byte* from, std::size_t count)
-{
-    alignas(16) std::uint16_t lanes[kLanes] = {};
-    std::memcpy(lanes, from, count * sizeof(std::uint16_t));
-    return _mm_load_si128(reinterpret_cast<const __m128i*>(lanes));
-}
-
-/// Eight weights as they lie in memory, as float32; `loadTail` reads the last few and fills with
-/// zeros.
+/// Eight weights as they lie in memory, as float32.
 struct LoadF32
 {
     static constexpr std::size_t kBytes = 4;
     static __m256 load(const std::byte* from)
     {
         return _mm256_loadu_ps(reinterpret_cast<const float*>(from));
-    }
-    static __m256 loadTail(const std::byte* from, std::size_t count)
-    {
-        return loadTailF32(reinterpret_cast<const float*>(from), count);
     }
 };
 
@@ -54,26 +35,15 @@ struct LoadF16
     {
         return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
     }
-    static __m256 loadTail(const std::byte* from, std::size_t count)
-    {
-        return _mm256_cvtph_ps(loadTail16(from, count));
-    }
 };
 
 struct LoadBf16
 {
     static constexpr std::size_t kBytes = 2;
-    static __m256 widen(__m128i halves)
-    {
-        return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
-    }
     static __m256 load(const std::byte* from)
     {
-        return widen(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-    }
-    static __m256 loadTail(const std::byte* from, std::size_t count)
-    {
-        return widen(loadTail16(from, count));
+        const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+        return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
     }
 };
 
@@ -90,10 +60,11 @@ struct Piece
     bool first = true; // the first piece sets the output, the others add to it
 };
 
-/// Lane i of the result is the sum of rows[i].
+/// Lane i of the result is the sum of the lanes of rows[i].
 __m128 sumEach(const __m256 (&rows)[kRows])
 {
     __m128 halves[kRows];
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < kRows; ++i)
         halves[i] = _mm_add_ps(_mm256_castps256_ps128(rows[i]), _mm256_extractf128_ps(rows[i], 1));
     return _mm_hadd_ps(_mm_hadd_ps(halves[0], halves[1]), _mm_hadd_ps(halves[2], halves[3]));
@@ -111,43 +82,65 @@ void storeSums(const Piece& piece, std::size_t token, __m128 sums)
     }
 }
 
-/// Rows x Tokens products over one piece of columns.
+/// Keeps a running sum in its register.
+void pin(__m256& sum)
+{
+    asm("" : "+x"(sum));
+}
+
+/// sums[token][row] += weights of eight columns * activations of the same columns. Weights are
+/// loaded one row at a time: with the sums and the activations there is just one register left for
+/// them.
+template <typename Load, std::size_t Rows, std::size_t Tokens>
+void addProducts(__m256 (&sums)[Tokens][kRows], const __m256 (&in)[Tokens],
+                 const std::byte* weights, std::size_t stride)
+{
+#pragma GCC unroll 4
+    for (std::size_t row = 0; row < Rows; ++row) {
+        const __m256 weight = Load::load(weights + row * stride);
+#pragma GCC unroll 3
+        for (std::size_t token = 0; token < Tokens; ++token)
+            pin(sums[token][row] = _mm256_fmadd_ps(weight, in[token], sums[token][row]));
+    }
+}
+
+/// Ones in the first `count` lanes, for masked loads.
+__m256i firstLanes(std::size_t count)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/// Rows x Tokens products over one piece of columns. If it ends within a register of columns,
+/// the weights must go on with zeros to the end of the register.
 template <typename Load, std::size_t Rows, std::size_t Tokens>
 void multiplyPiece(const Piece& piece)
 {
     __m256 sums[Tokens][kRows];
-    for (std::size_t token = 0; token < Tokens; ++token)
+#pragma GCC unroll 3
+    for (std::size_t token = 0; token < Tokens; ++token) {
+#pragma GCC unroll 4
         for (std::size_t row = 0; row < kRows; ++row)
             sums[token][row] = _mm256_setzero_ps();
-    const auto addLanes = [&sums](const __m256(&in)[Tokens], const __m256(&weights)[Rows]) {
-#pragma GCC unroll 4
-        for (std::size_t row = 0; row < Rows; ++row) {
-#pragma GCC unroll 3
-            for (std::size_t token = 0; token < Tokens; ++token)
-                sums[token][row] = _mm256_fmadd_ps(weights[row], in[token], sums[token][row]);
-        }
-    };
+    }
     __m256 in[Tokens];
-    __m256 weights[Rows];
     const std::size_t whole = piece.columns / kLanes * kLanes;
     for (std::size_t column = 0; column < whole; column += kLanes) {
 #pragma GCC unroll 3
         for (std::size_t token = 0; token < Tokens; ++token)
             in[token] = _mm256_loadu_ps(piece.in + token * piece.inStride + column);
-#pragma GCC unroll 4
-        for (std::size_t row = 0; row < Rows; ++row)
-            weights[row] =
-                Load::load(piece.weights + row * piece.weightStride + column * Load::kBytes);
-        addLanes(in, weights);
+        addProducts<Load, Rows, Tokens>(sums, in, piece.weights + column * Load::kBytes,
+                                        piece.weightStride);
     }
-    if (const std::size_t rest = piece.columns - whole; rest != 0) {
+    if (whole < piece.columns) {
+        const __m256i mask = firstLanes(piece.columns - whole);
+#pragma GCC unroll 3
         for (std::size_t token = 0; token < Tokens; ++token)
-            in[token] = loadTailF32(piece.in + token * piece.inStride + whole, rest);
-        for (std::size_t row = 0; row < Rows; ++row)
-            weights[row] = Load::loadTail(
-                piece.weights + row * piece.weightStride + whole * Load::kBytes, rest);
-        addLanes(in, weights);
+            in[token] = _mm256_maskload_ps(piece.in + token * piece.inStride + whole, mask);
+        addProducts<Load, Rows, Tokens>(sums, in, piece.weights + whole * Load::kBytes,
+                                        piece.weightStride);
     }
+#pragma GCC unroll 3
     for (std::size_t token = 0; token < Tokens; ++token)
         storeSums<Rows>(piece, token, sumEach(sums[token]));
 }
@@ -203,14 +196,18 @@ void streamRows(const Product& product, const Tile& tile)
     }
 }
 
+/// The last register of a row is filled up with zeros.
 template <typename Load>
 void convertFloats(float* out, const std::byte* from, std::size_t count)
 {
     std::size_t i = 0;
     for (; i + kLanes <= count; i += kLanes)
         _mm256_storeu_ps(out + i, Load::load(from + i * Load::kBytes));
-    if (i < count)
-        _mm256_storeu_ps(out + i, Load::loadTail(from + i * Load::kBytes, count - i));
+    if (i < count) {
+        std::byte last[kLanes * Load::kBytes] = {};
+        std::memcpy(last, from + i * Load::kBytes, (count - i) * Load::kBytes);
+        _mm256_storeu_ps(out + i, Load::load(last));
+    }
 }
 
 __m256 loadScale(const std::byte* block)

@@ -28,6 +28,13 @@ int loadInt(const void* from)
     return value;
 }
 
+/// Keeps a running sum in its register: left alone, the optimiser regroups integer additions and
+/// spills them.
+void pin(__m256i& sum)
+{
+    asm("" : "+x"(sum));
+}
+
 /// Adds the scaled integer sums of one block to the float sums of a panel and a group.
 template <typename PanelBlock, typename Block>
 void addScaled(float* sums, const IntegerSums& integers, const PanelBlock& weights,
@@ -55,6 +62,8 @@ void multiplyBlock(float* sums, const PairedPanelBlock& weights, const PairedBlo
 #pragma GCC unroll 6
     for (std::size_t token = 0; token < kGroupTokens; ++token)
         integers[0][token] = integers[1][token] = _mm256_setzero_si256();
+
+#pragma GCC unroll 2
     for (std::size_t pair = 0; pair < kBlockColumns / 2; ++pair) {
         const auto* rows = reinterpret_cast<const __m256i*>(weights.pairs[pair]);
         const __m256i first = _mm256_load_si256(rows);
@@ -64,8 +73,10 @@ void multiplyBlock(float* sums, const PairedPanelBlock& weights, const PairedBlo
             const __m256i both = _mm256_set1_epi32(loadInt(tokens.pairs[pair][token]));
             integers[0][token] =
                 _mm256_add_epi32(integers[0][token], _mm256_madd_epi16(first, both));
+            pin(integers[0][token]);
             integers[1][token] =
                 _mm256_add_epi32(integers[1][token], _mm256_madd_epi16(second, both));
+            pin(integers[1][token]);
         }
     }
     addScaled(sums, integers, weights, tokens);
@@ -78,6 +89,8 @@ void multiplyBlock(float* sums, const QuadPanelBlock& weights, const QuadBlock& 
 #pragma GCC unroll 6
     for (std::size_t token = 0; token < kGroupTokens; ++token)
         integers[0][token] = integers[1][token] = _mm256_setzero_si256();
+
+#pragma GCC unroll 2
     for (std::size_t quad = 0; quad < kBlockColumns / 4; ++quad) {
         const auto* rows = reinterpret_cast<const __m256i*>(weights.quads[quad]);
         const __m256i first = _mm256_load_si256(rows);
@@ -87,14 +100,17 @@ void multiplyBlock(float* sums, const QuadPanelBlock& weights, const QuadBlock& 
             const __m256i four = _mm256_set1_epi32(loadInt(tokens.quads[quad][token]));
             integers[0][token] =
                 _mm256_add_epi16(integers[0][token], _mm256_maddubs_epi16(first, four));
+            pin(integers[0][token]);
             integers[1][token] =
                 _mm256_add_epi16(integers[1][token], _mm256_maddubs_epi16(second, four));
+            pin(integers[1][token]);
         }
     }
     const __m256i ones = _mm256_set1_epi16(1);
 #pragma GCC unroll 6
     for (std::size_t token = 0; token < kGroupTokens; ++token) {
         const __m256i offset = _mm256_set1_epi32(tokens.offsets[token]);
+#pragma GCC unroll 2
         for (std::size_t i = 0; i < kRegisters; ++i) {
             const __m256i wide = _mm256_madd_epi16(integers[i][token], ones);
             integers[i][token] = _mm256_sub_epi32(wide, offset);

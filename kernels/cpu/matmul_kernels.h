@@ -24,6 +24,7 @@ constexpr std::size_t kStreamedTokens = 3;
 /// Float products are summed over pieces of this many columns, and the pieces one after another.
 /// Every kernel of a level keeps this order, so a token's result does not depend on its company.
 constexpr std::size_t kFloatChunk = 512;
+constexpr std::size_t kFloatLanes = 8;
 
 /// The part of the product that one call computes. `rows` and `tokens` are at least 1.
 struct Tile
@@ -71,7 +72,8 @@ struct MatmulKernels
     /// 8-bit products: weights streamed (few tokens), or unpacked (many).
     void (*streamInt8)(const Product& product, const Tile& tile);
     void (*tileInt8)(const Product& product, const Tile& tile, std::byte* scratch);
-    /// float32 products; streamFloat only for F32, F16 and BF16.
+    /// float32 products; streamFloat only for F32, F16 and BF16 and columns in multiples of
+    /// kFloatLanes.
     void (*streamFloat)(const Product& product, const Tile& tile);
     void (*tileFloat)(const Product& product, const Tile& tile, std::byte* scratch);
 };

@@ -12,6 +12,7 @@ std::uint64_t readAll(const std::byte* from, std::size_t bytes)
 {
     constexpr std::size_t kRegister = 32;
     __m256i sums[8];
+#pragma GCC unroll 16
     for (__m256i& sum : sums)
         sum = _mm256_setzero_si256();
     for (std::size_t i = 0; i < bytes; i += 8 * kRegister) {
@@ -21,6 +22,7 @@ std::uint64_t readAll(const std::byte* from, std::size_t bytes)
             sums[j] = _mm256_xor_si256(sums[j], _mm256_loadu_si256(source));
         }
     }
+#pragma GCC unroll 8
     for (std::size_t j = 1; j < 8; ++j)
         sums[0] = _mm256_xor_si256(sums[0], sums[j]);
     return static_cast<std::uint64_t>(_mm256_extract_epi64(sums[0], 0));
@@ -36,6 +38,7 @@ void pretendToChange(T& value)
 float multiplyFloats(std::size_t rounds)
 {
     __m256 sums[kSums];
+#pragma GCC unroll 16
     for (__m256& sum : sums)
         sum = _mm256_setzero_ps();
     __m256 a = _mm256_set1_ps(0.5F);
@@ -46,6 +49,7 @@ float multiplyFloats(std::size_t rounds)
         for (std::size_t i = 0; i < kSums; ++i)
             sums[i] = _mm256_fmadd_ps(sums[i], a, b);
     }
+#pragma GCC unroll 16
     for (std::size_t i = 1; i < kSums; ++i)
         sums[0] = _mm256_add_ps(sums[0], sums[i]);
     return _mm256_cvtss_f32(sums[0]);
@@ -54,6 +58,7 @@ float multiplyFloats(std::size_t rounds)
 std::int32_t multiplyInt8(std::size_t rounds)
 {
     __m256i sums[kSums];
+#pragma GCC unroll 16
     for (__m256i& sum : sums)
         sum = _mm256_setzero_si256();
     __m256i a = _mm256_set1_epi8(3);
@@ -67,6 +72,7 @@ std::int32_t multiplyInt8(std::size_t rounds)
             sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(pairs, ones));
         }
     }
+#pragma GCC unroll 16
     for (std::size_t i = 1; i < kSums; ++i)
         sums[0] = _mm256_add_epi32(sums[0], sums[i]);
     return _mm256_extract_epi32(sums[0], 0);
