@@ -1,36 +1,23 @@
 #include "app/documents/pdf_layout.h"
 
+#include "app/documents/pdf_lines.h"
 #include "app/documents/utf8.h"
 
 #include <algorithm>
 #include <cmath>
-#include <span>
 #include <string_view>
 
 namespace app {
 
 namespace {
 
-// Shares of the line height. They separate what typesetters do by a wide margin: a new paragraph is
-// indented by one em or more, a superscript overlaps its line by a third, a blank line doubles the
+// Shares of the line height: a new paragraph is indented by an em or more, a blank line doubles the
 // pitch.
-constexpr float kSameLineOverlap = 0.25F;
-constexpr float kJoinedGap = 0.25F;
+constexpr float kWordGap = 0.25F;
 constexpr float kIndent = 0.6F;
-constexpr float kSizeChange = 0.2F;
-constexpr float kWideGap = 1.35F; // of the usual distance of lines
-constexpr std::size_t kColumnWindow =
-    8; // lines before and after that tell where a column's edges are
-
-struct Line
-{
-    std::size_t first = 0; // word indices [first, end)
-    std::size_t end = 0;
-    float left = 0;
-    float right = 0;
-    float bottom = 0; // median of the words, so that a superscript does not count
-    float height = 0; // median
-};
+constexpr float kWideGap = 1.35F;        // of the usual distance of lines
+constexpr float kColumnGap = 2.5F;       // wider gaps separate blocks with edges of their own
+constexpr std::size_t kColumnWindow = 8; // lines around that tell where a column's edges are
 
 enum class Join
 {
@@ -40,97 +27,36 @@ enum class Join
     Paragraph
 };
 
-float median(std::vector<float> values)
-{
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::ranges::nth_element(values, middle);
-    return *middle;
-}
-
-float verticalOverlap(const PrintedWord& a, const PrintedWord& b)
-{
-    const float overlap = std::min(a.bottom(), b.bottom()) - std::max(a.y, b.y);
-    return overlap / std::max(std::min(a.height, b.height), 0.01F);
-}
-
-bool continuesLine(const PrintedWord& previous, const PrintedWord& word)
-{
-    if (previous.spaceAfter)
-        return true;
-    const float gap = word.x - previous.right();
-    return verticalOverlap(previous, word) > kSameLineOverlap &&
-           std::abs(gap) < kJoinedGap * std::max(previous.height, word.height);
-}
-
-Line measureLine(std::span<const PrintedWord> words, std::size_t first, std::size_t end)
-{
-    Line line{.first = first, .end = end, .left = words[first].x, .right = words[first].right()};
-    std::vector<float> bottoms;
-    std::vector<float> heights;
-    for (const PrintedWord& word : words.subspan(first, end - first)) {
-        line.left = std::min(line.left, word.x);
-        line.right = std::max(line.right, word.right());
-        bottoms.push_back(word.bottom());
-        heights.push_back(word.height);
-    }
-    line.bottom = median(std::move(bottoms));
-    line.height = std::max(median(std::move(heights)), 0.01F);
-    return line;
-}
-
-std::vector<Line> findLines(std::span<const PrintedWord> words)
-{
-    std::vector<Line> lines;
-    std::size_t first = 0;
-    for (std::size_t i = 1; i <= words.size(); ++i) {
-        if (i < words.size() && continuesLine(words[i - 1], words[i]))
-            continue;
-        lines.push_back(measureLine(words, first, i));
-        first = i;
-    }
-    return lines;
-}
-
-bool isOfOtherSize(const Line& a, const Line& b)
-{
-    return std::abs(a.height - b.height) > kSizeChange * std::max(a.height, b.height);
-}
-
-bool inSameColumn(const Line& a, const Line& b)
-{
-    const float overlap = std::min(a.right, b.right) - std::max(a.left, b.left);
-    return overlap > 0.5F * std::min(a.right - a.left, b.right - b.left);
-}
-
-/// Distance of consecutive lines of running text.
-float usualPitch(const std::vector<Line>& lines)
-{
-    std::vector<float> steps;
-    for (std::size_t i = 1; i < lines.size(); ++i) {
-        const float step = lines[i].bottom - lines[i - 1].bottom;
-        if (inSameColumn(lines[i - 1], lines[i]) && step > 0.5F * lines[i].height &&
-            step < 3 * lines[i].height)
-            steps.push_back(step);
-    }
-    return steps.empty() ? 0 : median(std::move(steps));
-}
-
 struct Edges
 {
     float left = 0;
     float right = 0;
 };
 
-Edges columnEdges(const std::vector<Line>& lines, std::size_t index)
+/// Whether two lines in a row are of one column: the second below the first, not far off.
+bool followsInColumn(const PrintedLine& line, const PrintedLine& next)
 {
-    const std::size_t begin = index > kColumnWindow ? index - kColumnWindow : 0;
-    const std::size_t end = std::min(index + kColumnWindow + 1, lines.size());
+    const float step = next.bottom - line.bottom;
+    return overlapSideways(line, next) && !differInSize(line, next) && step > 0 &&
+           step < kColumnGap * line.height;
+}
+
+Edges columnEdges(const std::vector<PrintedLine>& lines, std::size_t index)
+{
     Edges edges{lines[index].left, lines[index].right};
-    for (std::size_t i = begin; i < end; ++i) {
-        if (!inSameColumn(lines[i], lines[index]) || isOfOtherSize(lines[i], lines[index]))
-            continue;
-        edges.left = std::min(edges.left, lines[i].left);
-        edges.right = std::max(edges.right, lines[i].right);
+    const auto include = [&edges](const PrintedLine& line) {
+        edges.left = std::min(edges.left, line.left);
+        edges.right = std::max(edges.right, line.right);
+    };
+    for (std::size_t i = index; i > 0 && index - i < kColumnWindow; --i) {
+        if (!followsInColumn(lines[i - 1], lines[i]))
+            break;
+        include(lines[i - 1]);
+    }
+    for (std::size_t i = index; i + 1 < lines.size() && i - index < kColumnWindow; ++i) {
+        if (!followsInColumn(lines[i], lines[i + 1]))
+            break;
+        include(lines[i + 1]);
     }
     return edges;
 }
@@ -170,9 +96,9 @@ bool endsSentence(std::string_view word)
 class PageText
 {
 public:
-    explicit PageText(std::span<const PrintedWord> words)
-        : m_words(words)
-        , m_lines(findLines(words))
+    explicit PageText(std::vector<PrintedWord> words)
+        : m_words(inColumnOrder(std::move(words)))
+        , m_lines(findLines(m_words))
         , m_pitch(usualPitch(m_lines))
     {}
 
@@ -185,10 +111,10 @@ public:
     }
 
 private:
-    const PrintedWord& lastWord(const Line& line) const { return m_words[line.end - 1]; }
-    const PrintedWord& firstWord(const Line& line) const { return m_words[line.first]; }
+    const PrintedWord& lastWord(const PrintedLine& line) const { return m_words[line.end - 1]; }
+    const PrintedWord& firstWord(const PrintedLine& line) const { return m_words[line.first]; }
 
-    bool isHyphenated(const Line& line, const Line& next) const
+    bool isHyphenated(const PrintedLine& line, const PrintedLine& next) const
     {
         const std::string_view word = lastWord(line).text;
         const std::size_t hyphen = hyphenLength(word);
@@ -204,35 +130,35 @@ private:
     /// it.
     bool isSamePrintedLine(std::size_t index) const
     {
-        const Line& line = m_lines[index];
-        const Line& next = m_lines[index + 1];
+        const PrintedLine& line = m_lines[index];
+        const PrintedLine& next = m_lines[index + 1];
         if (std::abs(next.bottom - line.bottom) > 0.5F * std::min(line.height, next.height) ||
             next.left < line.right)
             return false;
         if (index + 2 == m_lines.size())
             return true;
-        const Line& afterNext = m_lines[index + 2];
+        const PrintedLine& afterNext = m_lines[index + 2];
         const float step = afterNext.bottom - next.bottom;
-        return !inSameColumn(next, afterNext) || step <= 0 || step > 2 * next.height;
+        return !overlapSideways(next, afterNext) || step <= 0 || step > 2 * next.height;
     }
 
     Join joinAfter(std::size_t index) const
     {
-        const Line& line = m_lines[index];
-        const Line& next = m_lines[index + 1];
+        const PrintedLine& line = m_lines[index];
+        const PrintedLine& next = m_lines[index + 1];
         if (isSamePrintedLine(index))
             return Join::Space;
         const float step = next.bottom - line.bottom;
-        if (isOfOtherSize(line, next) || step > kWideGap * std::max(m_pitch, 0.8F * line.height))
+        if (differInSize(line, next) || step > kWideGap * std::max(m_pitch, 0.8F * line.height))
             return Join::Paragraph;
         if (isHyphenated(line, next))
             return Join::Nothing;
-        if (step > 0 && !inSameColumn(line, next))
+        if (step > 0 && !overlapSideways(line, next))
             return Join::LineFeed;
 
         const float room = columnEdges(m_lines, index).right - line.right;
         const bool wouldHaveFitted =
-            step > 0 && firstWord(next).width + kJoinedGap * line.height < room;
+            step > 0 && firstWord(next).width + kWordGap * line.height < room;
         const bool indented =
             next.left > columnEdges(m_lines, index + 1).left + kIndent * next.height;
         if (endsSentence(lastWord(line).text) && (indented || wouldHaveFitted))
@@ -254,7 +180,7 @@ private:
 
     void appendLine(std::size_t index)
     {
-        const Line& line = m_lines[index];
+        const PrintedLine& line = m_lines[index];
         const bool isLast = index + 1 == m_lines.size();
         const Join join = isLast ? pageEnd() : joinAfter(index);
         for (std::size_t i = line.first; i < line.end; ++i) {
@@ -284,17 +210,17 @@ private:
         return Join::Paragraph;
     }
 
-    std::span<const PrintedWord> m_words;
-    std::vector<Line> m_lines;
+    std::vector<PrintedWord> m_words;
+    std::vector<PrintedLine> m_lines;
     float m_pitch = 0;
     PageContent m_content;
 };
 
 } // namespace
 
-PageContent layoutPdfPage(const std::vector<PrintedWord>& words)
+PageContent layoutPdfPage(std::vector<PrintedWord> words)
 {
-    return PageText(words).build();
+    return PageText(std::move(words)).build();
 }
 
 } // namespace app

@@ -29,6 +29,6 @@ struct PrintedWord
 /// behind a sentence that is followed by an indented line. A word hyphenated at a line end is
 /// joined again. Running headers, page numbers and footnotes stay where they are: they are part of
 /// what is printed. The page ends with one line feed if its last sentence goes on, else with two.
-PageContent layoutPdfPage(const std::vector<PrintedWord>& words);
+PageContent layoutPdfPage(std::vector<PrintedWord> words);
 
 } // namespace app
