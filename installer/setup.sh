@@ -5,7 +5,7 @@
 project="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)"
 build="$project/build/release"
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 
 fail() {
     printf 'Epitome: %s\n' "$*" >&2
