@@ -3,6 +3,7 @@
 
 #include "kernels/attention.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
