@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <doctest/doctest.h>
+#include <filesystem>
+#include <fstream>
 #include <regex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace {
 
@@ -118,6 +121,22 @@ TEST_CASE("nothing names the machine it was written on")
                 CHECK_MESSAGE(line.find(path) == std::string::npos, file.path.string(), ": ", line);
             }
         }
+    }
+}
+
+TEST_CASE("the scripts of a fresh machine are there and may be run")
+{
+    namespace fs = std::filesystem;
+    for (const char* name : {"installer/run.sh", "installer/test.sh", ".ci/run"}) {
+        const fs::path path = fs::path(SOURCE_DIR) / name;
+        INFO(name);
+        REQUIRE(fs::exists(path));
+        const fs::perms perms = fs::status(path).permissions();
+        CHECK((perms & fs::perms::owner_exec) != fs::perms::none);
+        std::ifstream stream(path);
+        const std::string text{std::istreambuf_iterator<char>(stream), {}};
+        CHECK(text.starts_with("#!/usr/bin/env bash"));
+        CHECK(text.find("set -euo pipefail") != std::string::npos);
     }
 }
 
