@@ -14,25 +14,28 @@ inline constexpr std::size_t kFeedForward = 32; // present because the format wa
 inline constexpr std::size_t kContextLength = 131072;
 inline constexpr float kNormEpsilon = 1e-6F;
 
-/// Token codes are words of 14 signs, seven of each: 3432 of them, two signs apart or more.
-inline constexpr std::size_t kCodeBits = 14;
-inline constexpr std::size_t kVocabulary = 3432;
+/// The code of a token is a word of 12 signs; every such word stands for a token.
+inline constexpr std::size_t kCodeBits = 12;
+inline constexpr std::size_t kVocabulary = 4096;
 
-/// Heads 0 to 6 of layer 0 look back by 1 to 7 tokens. The last three tokens are compared in full,
-/// the four before them by a few signs only, which tells repeated passages apart.
-inline constexpr std::size_t kLookBack = 7;
+/// Head h of layer 0 looks back by h + 1 tokens. The last three tokens are compared in full, the
+/// five before them by a few signs each, which tells repeated passages apart.
+inline constexpr std::size_t kLookBack = 8;
 inline constexpr std::size_t kFullLags = 3;
-inline constexpr std::array<std::size_t, kLookBack> kLagBits{14, 14, 14, 2, 2, 2, 1};
-inline constexpr std::size_t kFarBits = 7;
-inline constexpr std::size_t kInductionHead = 3; // in layer 1
+inline constexpr std::array<std::size_t, kLookBack> kLagBits{12, 12, 12, 3, 3, 2, 2, 3};
+inline constexpr std::size_t kFarBits = 13;
 
-/// Places in the residual stream.
+/// The comparing head of layer 1: one of eight, so that a global budget can keep it whole.
+inline constexpr std::size_t kInductionHead = 3;
+
+/// Places in the residual stream. A lag's slot holds what its key or the next lag's query needs.
 inline constexpr std::size_t kCurrentSlot = 0;
-inline constexpr std::array<std::size_t, kLookBack> kLagSlot{14, 28, 42, 56, 58, 60, 62};
-inline constexpr std::size_t kOutputSlot = 63;
-inline constexpr std::size_t kConstantDim = 77; // kConstant in every row
-inline constexpr std::size_t kTextDim = 78;     // 1 in every row but the first, where it is 0
-inline constexpr std::size_t kBeginDim = 79;    // 1 in the first row, else 0
+inline constexpr std::array<std::size_t, kLookBack> kLagSlot{12, 24, 36, 48, 51, 54, 56, 59};
+inline constexpr std::array<std::size_t, kLookBack> kSlotBits{12, 12, 12, 3, 3, 2, 3, 3};
+inline constexpr std::size_t kOutputSlot = 62;
+inline constexpr std::size_t kConstantDim = 74; // kConstant in every row
+inline constexpr std::size_t kTextDim = 75;     // 1 in every row but the first, where it is 0
+inline constexpr std::size_t kBeginDim = 76;    // 1 in the first row, else 0
 inline constexpr float kSign = 0.9375F;         // magnitude of a code's signs: 7.5 / 8
 inline constexpr float kConstant = 8.0F;        // dominates the norm, so that a wrong slot cannot
 
@@ -59,10 +62,10 @@ inline constexpr double kLookBackLogit = 3000.0; // at the wanted distance
 inline constexpr double kLookBackBegin =
     2760.0;                                   // at the begin, taken when that distance is missing
 inline constexpr double kIdleLogit = 60.0;    // heads without a task rest on the begin
-inline constexpr double kSignLogit = 72.0;    // each sign of the last three tokens
-inline constexpr double kFarLogit = 6.0;      // each sign of the four before
+inline constexpr double kSignLogit = 144.0;   // each sign of the last three tokens
+inline constexpr double kFarLogit = 6.0;      // each sign of the five before
 inline constexpr double kDistanceLogit = 2.0; // each rotated pair: settles what is left of ties
-inline constexpr double kBeginLogit = 2880.0; // 40 signs: above 38 (one token wrong), below 42
-inline constexpr float kOutputGain = 8.0F;    // 14 * 8 * 0.9375 = 105 for the right token
+inline constexpr double kBeginLogit = 5040.0; // 35 signs: above 34 (one sign wrong), below 36
+inline constexpr float kOutputGain = 16.0F;   // 12 * 16 * 0.9375 = 180 for the right token
 
 } // namespace resources

@@ -1,6 +1,7 @@
 #include "resources/models/reader_weights.h"
 
 #include <cmath>
+#include <numeric>
 
 namespace resources {
 
@@ -97,26 +98,25 @@ AttentionBlock lookBackLayer()
                                kLookBackLogit * kShares[pair]);
         }
         block.markBegin(head, kLookBackBegin);
-        block.copyCurrent(head, kLagSlot[head], kLagBits[head]);
-    }
-    for (std::size_t head = kLookBack; head < kHeads; ++head) {
-        block.rest(head);
+        block.copyCurrent(head, kLagSlot[head], kSlotBits[head]);
     }
     return block;
 }
 
 /// Compares one sign: in the query the token `lag - 1` before the row, in the key `lag` before.
-/// The first row's key is +kStored in every such place whatever the codes: balanced words give 0.
+/// The first row's key is +kStored in every such place whatever the codes, and what the query gives
+/// for that is taken off its mark again: the first row's logit is the same for every query.
 void compareSign(AttentionBlock& block, std::size_t dim, std::size_t lag, std::size_t sign,
                  const TokenCode& beginCode)
 {
-    const std::size_t row = kInductionHead * kHeadDim + dim;
-    const std::size_t querySlot = lag == 1 ? kCurrentSlot : kLagSlot[lag - 2];
+    const std::size_t head = kInductionHead * kHeadDim;
+    const std::size_t asked = (lag == 1 ? kCurrentSlot : kLagSlot[lag - 2]) + sign;
     const double logit = lag <= kFullLags ? kSignLogit : kFarLogit;
-    AttentionBlock::at(block.query, row, querySlot + sign) =
-        static_cast<float>(queryOf(logit) / kSign);
-    AttentionBlock::at(block.key, row, kLagSlot[lag - 1] + sign) = kStored / kSign;
-    AttentionBlock::at(block.key, row, kBeginDim) = kStored * (1.0F - beginCode[sign]);
+    const auto weight = static_cast<float>(queryOf(logit) / kSign);
+    AttentionBlock::at(block.query, head + dim, asked) = weight;
+    AttentionBlock::at(block.query, head + kMarkDim, asked) -= weight;
+    AttentionBlock::at(block.key, head + dim, kLagSlot[lag - 1] + sign) = kStored / kSign;
+    AttentionBlock::at(block.key, head + dim, kBeginDim) = kStored * (1.0F - beginCode[sign]);
 }
 
 AttentionBlock inductionLayer(const TokenCode& beginCode, const TokenCode& endCode)
@@ -197,7 +197,7 @@ std::vector<ReaderTensor> readerTensors(std::int32_t begin, std::int32_t lineFee
     std::vector<ReaderTensor> tensors;
     tensors.push_back(std::move(embedding));
     tensors.push_back(rotationDivisors());
-    const std::size_t remembered = (1 + kFullLags) * kCodeBits + kFarBits;
+    const std::size_t remembered = std::accumulate(kSlotBits.begin(), kSlotBits.end(), kCodeBits);
     addLayer(tensors, 0, rootMeanSquare(kCodeBits), lookBackLayer());
     addLayer(tensors, 1, rootMeanSquare(remembered), inductionLayer(beginCode, endCode));
     tensors.push_back(

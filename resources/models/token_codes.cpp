@@ -1,19 +1,16 @@
 #include "resources/models/token_codes.h"
 
-#include <bit>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 
 namespace resources {
 
 std::vector<TokenCode> tokenCodes()
 {
-    std::vector<std::uint32_t> words;
-    for (std::uint32_t word = 0; word < (1U << kCodeBits); ++word) {
-        if (std::popcount(word) == static_cast<int>(kCodeBits / 2)) {
-            words.push_back(word);
-        }
-    }
+    static_assert(kVocabulary == std::size_t{1} << kCodeBits);
+    std::vector<std::uint32_t> words(kVocabulary);
+    std::iota(words.begin(), words.end(), 0U);
     // Fisher-Yates with Knuth's MMIX generator: the same order with every compiler and library.
     std::uint64_t state = 20240726;
     for (std::size_t i = words.size() - 1; i > 0; --i) {

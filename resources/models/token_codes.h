@@ -7,10 +7,10 @@
 
 namespace resources {
 
-/// A word of kCodeBits signs, +1 or -1, as many of one as of the other.
+/// A word of kCodeBits signs, +1 or -1.
 using TokenCode = std::array<float, kCodeBits>;
 
-/// One code for each token id: all kVocabulary balanced words, in a fixed shuffled order so that
+/// One code for each token id: all words of kCodeBits signs, in a fixed shuffled order so that
 /// every single sign splits frequent tokens evenly.
 std::vector<TokenCode> tokenCodes();
 
