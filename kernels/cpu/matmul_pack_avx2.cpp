@@ -116,46 +116,71 @@ void unpackRows(PanelBlock* out, const WeightView& weights, std::size_t firstRow
     }
 }
 
-void interleaveBlock(PairedBlock& out, std::size_t slot, const std::int8_t* quants, float scale,
-                     std::int32_t)
+/// Stores the first kGroupTokens lanes.
+void storeGroup(void* to, __m256i lanes)
 {
-    for (std::size_t pair = 0; pair < kBlockColumns / 2; ++pair) {
-        out.pairs[pair][slot][0] = quants[2 * pair];
-        out.pairs[pair][slot][1] = quants[2 * pair + 1];
+    static_assert(kGroupTokens == 6);
+    auto* bytes = static_cast<std::byte*>(to);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes), _mm256_castsi256_si128(lanes));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(bytes + 16), _mm256_extracti128_si256(lanes, 1));
+}
+
+/// One block of columns of a group: the quants, scale and sum of each token.
+struct GroupBlock
+{
+    const std::int8_t* quants[kGroupTokens];
+    const float* scales[kGroupTokens];
+    const std::int32_t* sums[kGroupTokens];
+};
+
+void interleaveBlock(PairedBlock& out, const GroupBlock& in)
+{
+    __m256i low[kLanes] = {};
+    __m256i high[kLanes] = {};
+    for (std::size_t slot = 0; slot < kGroupTokens; ++slot) {
+        const auto* quants = reinterpret_cast<const __m128i*>(in.quants[slot]);
+        low[slot] = _mm256_cvtepi8_epi16(_mm_loadu_si128(quants));
+        high[slot] = _mm256_cvtepi8_epi16(_mm_loadu_si128(quants + 1));
+        out.scales[slot] = *in.scales[slot];
     }
-    out.scales[slot] = scale;
+    transpose8x8(low);
+    transpose8x8(high);
+    for (std::size_t i = 0; i < kLanes; ++i) {
+        storeGroup(out.pairs[i], low[i]);
+        storeGroup(out.pairs[i + kLanes], high[i]);
+    }
 }
 
-void interleaveBlock(QuadBlock& out, std::size_t slot, const std::int8_t* quants, float scale,
-                     std::int32_t sum)
+void interleaveBlock(QuadBlock& out, const GroupBlock& in)
 {
-    for (std::size_t quad = 0; quad < kBlockColumns / 4; ++quad)
-        std::memcpy(out.quads[quad][slot], quants + 4 * quad, 4);
-    out.scales[slot] = scale;
-    out.offsets[slot] = 8 * sum;
+    __m256i quads[kLanes] = {};
+    for (std::size_t slot = 0; slot < kGroupTokens; ++slot) {
+        quads[slot] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in.quants[slot]));
+        out.scales[slot] = *in.scales[slot];
+        out.offsets[slot] = 8 * *in.sums[slot];
+    }
+    transpose8x8(quads);
+    for (std::size_t i = 0; i < kLanes; ++i)
+        storeGroup(out.quads[i], quads[i]);
 }
 
-/// Slots without a token get zeros: they are computed with the others and thrown away.
+/// Slots without a token repeat the last one: they are computed with the others and thrown away.
 template <typename Block>
 void interleave(const Product& product, std::size_t group)
 {
-    static constexpr std::int8_t kZeros[kBlockColumns] = {};
     const std::size_t cols = product.weights.cols;
     const std::size_t blocks = cols / kBlockColumns;
     auto* out = reinterpret_cast<Block*>(product.rounded.interleaved) + group * blocks;
-    for (std::size_t slot = 0; slot < kGroupTokens; ++slot) {
-        const std::size_t token = group * kGroupTokens + slot;
-        if (token < product.tokens) {
-            const std::int8_t* quants = product.rounded.quants + token * cols;
-            const float* scales = product.rounded.scales + token * blocks;
-            const std::int32_t* sums = product.rounded.sums + token * blocks;
-            for (std::size_t block = 0; block < blocks; ++block)
-                interleaveBlock(out[block], slot, quants + block * kBlockColumns, scales[block],
-                                sums[block]);
-        } else {
-            for (std::size_t block = 0; block < blocks; ++block)
-                interleaveBlock(out[block], slot, kZeros, 0.0F, 0);
+    for (std::size_t block = 0; block < blocks; ++block) {
+        GroupBlock in;
+        for (std::size_t slot = 0; slot < kGroupTokens; ++slot) {
+            const std::size_t wanted = group * kGroupTokens + slot;
+            const std::size_t token = wanted < product.tokens ? wanted : product.tokens - 1;
+            in.quants[slot] = product.rounded.quants + token * cols + block * kBlockColumns;
+            in.scales[slot] = product.rounded.scales + token * blocks + block;
+            in.sums[slot] = product.rounded.sums + token * blocks + block;
         }
+        interleaveBlock(out[block], in);
     }
 }
 

@@ -10,7 +10,6 @@ namespace kernels::cpu::avx2 {
 namespace {
 
 constexpr std::size_t kLanes = 8;
-constexpr std::size_t kPrefetchBytes = 768; // ahead of each row, about the latency of memory
 
 /// How one block of a row meets 32 activations: eight lanes whose sum is the block's integer sum.
 struct Q8Stream
@@ -61,6 +60,14 @@ __m256i sumEach(const __m256i (&rows)[kLanes])
                             _mm256_permute2x128_si256(low, high, 0x31));
 }
 
+/// Asks for the same place in the next eight rows. The address may lie behind the matrix: nothing
+/// is read.
+void prefetch(const std::byte* block, std::size_t bytesAhead)
+{
+    const std::uintptr_t address = reinterpret_cast<std::uintptr_t>(block) + bytesAhead;
+    _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T0);
+}
+
 int loadHalf(const std::byte* from)
 {
     std::uint16_t bits;
@@ -87,6 +94,7 @@ template <typename Stream>
 __m256 multiplyRows(const std::byte* const (&rows)[kLanes], const std::int8_t* quants,
                     const float* scales, const std::int32_t* sums, std::size_t blocks)
 {
+    const std::size_t bytesAhead = kLanes * blocks * Stream::kBytes;
     __m256 result = _mm256_setzero_ps();
     for (std::size_t block = 0; block < blocks; ++block) {
         const std::size_t offset = block * Stream::kBytes;
@@ -96,8 +104,7 @@ __m256 multiplyRows(const std::byte* const (&rows)[kLanes], const std::int8_t* q
 #pragma GCC unroll 8
         for (std::size_t i = 0; i < kLanes; ++i) {
             products[i] = Stream::multiply(rows[i] + offset, activations);
-            _mm_prefetch(reinterpret_cast<const char*>(rows[i] + offset + kPrefetchBytes),
-                         _MM_HINT_T0);
+            prefetch(rows[i] + offset, bytesAhead);
         }
         const __m256i integers = Stream::removeOffset(sumEach(products), sums[block]);
         const __m256 scale = _mm256_mul_ps(loadScales(rows, offset), _mm256_set1_ps(scales[block]));

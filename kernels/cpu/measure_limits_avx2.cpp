@@ -39,8 +39,8 @@ float multiplyFloats(std::size_t rounds)
 {
     __m256 sums[kSums];
 #pragma GCC unroll 16
-    for (__m256& sum : sums)
-        sum = _mm256_setzero_ps();
+    for (std::size_t i = 0; i < kSums; ++i) // equal sums would be computed once
+        sums[i] = _mm256_set1_ps(static_cast<float>(i));
     __m256 a = _mm256_set1_ps(0.5F);
     const __m256 b = _mm256_set1_ps(1.0F);
     for (std::size_t round = 0; round < rounds; ++round) {
