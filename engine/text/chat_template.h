@@ -19,7 +19,8 @@ struct TemplateValue
 {
     using Array = std::vector<TemplateValue>;
     using Object = std::vector<std::pair<std::string, TemplateValue>>;
-    std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, Array, Object> data = nullptr;
+    std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, Array, Object> data =
+        nullptr;
 };
 
 struct ChatMessage
@@ -35,8 +36,9 @@ struct TemplateLimits
     std::size_t outputBytes = 8U << 20U;
 };
 
-/// A model's chat template: the Jinja subset measured on public templates, rendered as the transformers
-/// library sets it up (trim_blocks, lstrip_blocks, no escaping). Has no access to anything but its variables.
+/// A model's chat template: the Jinja subset measured on public templates, rendered as the
+/// transformers library sets it up (trim_blocks, lstrip_blocks, no escaping). Has no access to
+/// anything but its variables.
 class ChatTemplate
 {
 public:
@@ -44,8 +46,9 @@ public:
     static std::shared_ptr<const ChatTemplate> parse(std::string_view source);
     virtual ~ChatTemplate() = default;
 
-    /// Throws Error: BadInput with the template's own message for raise_exception, Unsupported for what the
-    /// subset lacks, TooLarge when a limit is passed. `now` is what strftime_now formats (UTC).
+    /// Throws Error: BadInput with the template's own message for raise_exception, Unsupported for
+    /// what the subset lacks, TooLarge when a limit is passed. `now` is what strftime_now formats
+    /// (UTC).
     virtual std::string render(const TemplateValue::Object& variables,
                                std::chrono::system_clock::time_point now,
                                const TemplateLimits& limits = {}) const = 0;
@@ -56,7 +59,8 @@ public:
 };
 
 /// The variables of the usual call: messages, add_generation_prompt, bos_token and eos_token.
-TemplateValue::Object chatVariables(const std::vector<ChatMessage>& messages, bool addGenerationPrompt,
-                                    const std::string& bosToken, const std::string& eosToken);
+TemplateValue::Object chatVariables(const std::vector<ChatMessage>& messages,
+                                    bool addGenerationPrompt, const std::string& bosToken,
+                                    const std::string& eosToken);
 
 } // namespace engine
