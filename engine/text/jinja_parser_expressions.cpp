@@ -154,7 +154,8 @@ ExpressionPointer Parser::parseSum()
 {
     ExpressionPointer left = parseConcatenation();
     while (isOperator("+") || isOperator("-")) {
-        const std::string name = take().text;
+        const std::string_view name = isOperator("+") ? "+" : "-";
+        take();
         left = binary(ExpressionKind::Binary, name, std::move(left), parseConcatenation());
     }
     return left;

@@ -1,0 +1,176 @@
+#include "app/jobs/citations.h"
+
+#include "app/jobs/normalised_text.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+namespace app {
+namespace {
+
+constexpr std::size_t kQuoteWords = 4;
+/// Share of a sentence's attention on one page above which the page is named without a quote.
+constexpr double kClearShare = 0.5;
+
+struct Match
+{
+    std::size_t begin = 0; // in the normalised text
+    std::size_t end = 0;
+};
+
+/// Attention mass on tokens that overlap a byte range.
+double massIn(const CitedDocument& document, const engine::Evidence& evidence, ByteRange range)
+{
+    double mass = 0;
+    for (const auto& place : evidence.places) {
+        if (place.token >= document.tokenRanges.size())
+            continue;
+        const ByteRange token = document.tokenRanges[place.token];
+        if (token.begin < range.end && token.end > range.begin)
+            mass += place.mass;
+    }
+    return mass;
+}
+
+bool isWordByte(char c)
+{
+    return static_cast<unsigned char>(c) >= 0x80U || (c >= '0' && c <= '9') ||
+           (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/// A quotation must not begin or end inside a word of the document.
+bool standsAlone(const std::string& text, std::size_t begin, std::size_t end)
+{
+    const bool cutsFront =
+        begin > 0 && isWordByte(text[begin - 1]) && isWordByte(text[begin]);
+    const bool cutsBack = end < text.size() && isWordByte(text[end]) && isWordByte(text[end - 1]);
+    return !cutsFront && !cutsBack;
+}
+
+std::vector<Match> occurrences(const NormalisedText& text, const std::string& quote)
+{
+    std::vector<Match> found;
+    for (std::size_t at = text.text().find(quote); at != std::string::npos;
+         at = text.text().find(quote, at + 1)) {
+        if (standsAlone(text.text(), at, at + quote.size()))
+            found.push_back({at, at + quote.size()});
+    }
+    return found;
+}
+
+std::vector<std::string> splitWords(const std::string& sentence)
+{
+    std::vector<std::string> words;
+    std::size_t begin = 0;
+    while (begin < sentence.size()) {
+        const std::size_t end = std::min(sentence.find(' ', begin), sentence.size());
+        if (end > begin)
+            words.push_back(sentence.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    return words;
+}
+
+/// The longest run of at least kQuoteWords words (or the whole sentence if shorter) that the text contains.
+std::vector<Match> longestOccurrences(const NormalisedText& text, const std::string& sentence)
+{
+    if (auto whole = occurrences(text, sentence); !whole.empty())
+        return whole;
+    const std::vector<std::string> words = splitWords(sentence);
+    std::vector<Match> best;
+    std::size_t bestWords = kQuoteWords - 1;
+    for (std::size_t first = 0; first + bestWords < words.size(); ++first) {
+        std::string quote;
+        for (std::size_t last = first; last < words.size(); ++last) {
+            quote += (last == first ? "" : " ") + words[last];
+            if (last - first + 1 <= bestWords)
+                continue;
+            auto found = occurrences(text, quote);
+            if (found.empty())
+                break;
+            best = std::move(found);
+            bestWords = last - first + 1;
+        }
+    }
+    return best;
+}
+
+CitationRecord citationAt(const CitedDocument& document, ByteRange range)
+{
+    CitationRecord citation;
+    const std::size_t page = pageIndexOf(document.pages, range.begin);
+    citation.pageIndex = page;
+    citation.pageLabel = document.pages[page].label;
+    citation.range = range;
+    const NormalisedText quote(document.text.substr(range.begin, range.end - range.begin));
+    citation.quote = quote.text();
+    return citation;
+}
+
+std::optional<CitationRecord> citePage(const CitedDocument& document,
+                                       const engine::Evidence& evidence)
+{
+    std::map<std::size_t, double> massOfPage;
+    for (const auto& place : evidence.places) {
+        if (place.token < document.tokenRanges.size())
+            massOfPage[pageIndexOf(document.pages, document.tokenRanges[place.token].begin)] +=
+                place.mass;
+    }
+    const auto best = std::ranges::max_element(massOfPage, {}, [](const auto& e) { return e.second; });
+    if (best == massOfPage.end() || best->second < kClearShare)
+        return std::nullopt;
+    CitationRecord citation;
+    citation.pageIndex = best->first;
+    citation.pageLabel = document.pages[best->first].label;
+    citation.range = {document.pages[best->first].range.begin, document.pages[best->first].range.begin};
+    return citation;
+}
+
+std::optional<CitationRecord> citeSentence(const CitedDocument& document,
+                                           const NormalisedText& text, std::string_view sentence,
+                                           const engine::Evidence& evidence)
+{
+    std::string wanted = NormalisedText(sentence).text();
+    while (!wanted.empty() && wanted.back() == ' ')
+        wanted.pop_back();
+    if (wanted.empty())
+        return std::nullopt;
+    const auto found = longestOccurrences(text, wanted);
+    if (found.empty())
+        return citePage(document, evidence);
+    const auto mass = [&](const Match& match) {
+        return massIn(document, evidence, text.original(match.begin, match.end));
+    };
+    const Match& best = *std::ranges::max_element(found, {}, mass);
+    return citationAt(document, text.original(best.begin, best.end));
+}
+
+} // namespace
+
+std::size_t pageIndexOf(std::span<const PageRecord> pages, std::uint32_t offset)
+{
+    const auto after = std::ranges::upper_bound(
+        pages, offset, {}, [](const PageRecord& page) { return page.range.begin; });
+    return after == pages.begin() ? 0 : static_cast<std::size_t>(after - pages.begin()) - 1;
+}
+
+std::vector<CitationRecord> findCitations(const CitedDocument& document,
+                                          const engine::Answer& answer)
+{
+    std::vector<CitationRecord> citations;
+    if (document.pages.empty())
+        return citations;
+    const NormalisedText text(document.text);
+    for (const engine::Evidence& evidence : answer.evidence) {
+        const std::string_view sentence = std::string_view(answer.text)
+                                              .substr(evidence.sentence.begin,
+                                                      evidence.sentence.end - evidence.sentence.begin);
+        const auto citation = citeSentence(document, text, sentence, evidence);
+        if (citation && std::ranges::find(citations, *citation) == citations.end())
+            citations.push_back(*citation);
+    }
+    return citations;
+}
+
+} // namespace app

@@ -1,0 +1,60 @@
+#include "app/jobs/model_places.h"
+
+#include "engine/error.h"
+
+#include <cstdlib>
+#include <string>
+
+namespace app {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path environment(const char* name)
+{
+    const char* value = std::getenv(name);
+    return value == nullptr ? fs::path() : fs::path(value);
+}
+
+} // namespace
+
+std::vector<fs::path> modelFolders(const fs::path& dataDirectory)
+{
+    std::vector<fs::path> folders;
+    const auto add = [&](const fs::path& base, const fs::path& below) {
+        if (!base.empty())
+            folders.push_back(base / below);
+    };
+    const fs::path home = environment("HOME");
+    folders.push_back(dataDirectory / "models");
+    add(environment("HF_HUB_CACHE"), "");
+    add(environment("HF_HOME"), "hub");
+    add(home, ".cache/huggingface/hub");
+    add(home, ".lmstudio/models");
+    add(home, ".cache/lm-studio/models");
+    add(home, ".local/share/nomic.ai/GPT4All");
+    add(environment("OLLAMA_MODELS"), "blobs");
+    add(home, ".ollama/models/blobs");
+    add(environment("LLAMA_CACHE"), "");
+    add(home, ".cache/llama.cpp");
+    return folders;
+}
+
+fs::path embeddedModel()
+{
+    std::error_code ignored;
+    const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+    const fs::path name = "constructed-reader.gguf";
+    for (const fs::path& place :
+         {program / "resources" / name, program / ".." / "resources" / name,
+          program / ".." / ".." / "resources" / name,
+          program / ".." / "share" / "epitome" / "models" / name}) {
+        if (fs::exists(place, ignored))
+            return fs::weakly_canonical(place, ignored);
+    }
+    throw engine::Error(engine::ErrorCode::NotFound,
+                        "The reader that comes with Epitome (" + name.string() +
+                            ") is missing. Build or install Epitome again, or choose a model file.");
+}
+
+} // namespace app
