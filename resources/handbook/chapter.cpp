@@ -19,6 +19,7 @@ namespace {
 constexpr int kLineHeight = 128;      // percent
 constexpr int kTightLineHeight = 122; // for a chapter that would leave a page nearly empty
 constexpr double kLeastUsedPage = 0.2;
+constexpr double kPointsPerInch = 72.0;
 constexpr int kMostRowsTogether = 14; // longer tables and listings may be divided between pages
 
 QTextTable* tableOf(const QTextBlock& block)
@@ -71,7 +72,7 @@ double lineTop(const QTextBlock& block, int line)
 /// One pale ground behind each listing, and a second one where it goes on overleaf.
 void paintListingGrounds(QPainter& painter, const QTextDocument& document, const QSizeF& area)
 {
-    const double inset = kCodeInset * painter.device()->logicalDpiY() / 72.0;
+    const double inset = kCodeInset * painter.device()->logicalDpiY() / kPointsPerInch;
     const auto page = [&](const QTextBlock& block) {
         return static_cast<int>(lineTop(block, 0) / area.height());
     };
@@ -106,7 +107,9 @@ double endOfUnit(const QTextBlock& block)
     if (leadsOn(block) && block.next().isValid()) {
         return endOfUnit(block.next());
     }
-    return lineTop(last, std::min(1, last.layout()->lineCount() - 1));
+    // Its lower edge: Qt sometimes leaves a paragraph of one line on the edge of the page.
+    const int line = std::min(1, last.layout()->lineCount() - 1);
+    return lineTop(last, line) + last.layout()->lineAt(line).height() - 1;
 }
 
 } // namespace
@@ -131,7 +134,7 @@ void Chapter::typeset(const QString& markdown, int number, int lineHeight,
 {
     m_document->setMarkdown(markdown, QTextDocument::MarkdownDialectGitHub);
     QTextCursor(m_document.get()).insertText(QString::number(number) + QStringLiteral("   "));
-    applyTypography(*m_document, lineHeight, device.logicalDpiX() / 72.0);
+    applyTypography(*m_document, lineHeight, device.logicalDpiX() / kPointsPerInch);
     while (keepTogether()) {
     }
 }
@@ -163,7 +166,10 @@ void Chapter::paint(QPainter& painter, int page) const
 {
     const QRectF area(QPointF(0, page * m_area.height()), m_area);
     QAbstractTextDocumentLayout::PaintContext context;
-    context.clip = area;
+    // A line may reach over the edge by its line spacing; it belongs to the page that it begins on,
+    // and only there its letters are drawn.
+    const double edge = 2 * painter.device()->logicalDpiY() / kPointsPerInch;
+    context.clip = area.adjusted(0, edge, 0, -edge);
     painter.save();
     painter.translate(0, -area.top());
     painter.setClipRect(area);

@@ -82,6 +82,21 @@ TEST_CASE("ligatures do not hide letters")
     }
 }
 
+TEST_CASE("no line is drawn on two pages")
+{
+    const auto document = handbook();
+    QString previous;
+    for (int i = 0; i < document->numPages(); ++i) {
+        QStringList lines = document->page(i)->text(QRectF()).split(u'\n');
+        lines.removeIf([](const QString& line) { return line.trimmed().isEmpty(); });
+        REQUIRE_FALSE(lines.isEmpty());
+        INFO("page ", i + 1, ": ", lines.front().toStdString());
+        CHECK(lines.front().trimmed() != previous);
+        const bool endsWithNumber = i >= kFrontPages - 1 && lines.size() > 1;
+        previous = lines[lines.size() - (endsWithNumber ? 2 : 1)].trimmed();
+    }
+}
+
 TEST_CASE("the questions of installer/run.sh have exactly one answer in the book")
 {
     struct Fact
