@@ -267,17 +267,33 @@ ContextRecord ContextTable::get(RecordId id) const
 
 std::string ContextTable::verify(RecordId id)
 {
-    const ContextRecord record = get(id);
-    const std::size_t segments =
-        record.state == ContextState::Preparing ? segmentCount(id) : record.segments;
-    std::string damage = findDamage(m_database, id, segments);
-    if (!damage.empty() && !m_database.readOnly()) {
+    std::string damage;
+    try {
+        const ContextRecord record = get(id);
+        const bool preparing = record.state == ContextState::Preparing;
+        damage = findDamage(m_database, id, preparing ? segmentCount(id) : record.segments);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::Damaged)
+            throw;
+        damage = damagedPartSentence(id, "its entry cannot be read");
+    }
+    if (!damage.empty() && !m_database.readOnly())
+        markDamaged(id, damage);
+    return damage;
+}
+
+void ContextTable::markDamaged(RecordId id, const std::string& damage)
+{
+    try {
         Transaction transaction(m_database);
         m_database.run("UPDATE context SET state = ?2, state_text = ?3 WHERE id = ?1", id,
                        ContextState::Damaged, damage);
         transaction.commit();
+    } catch (const Error& error) {
+        // The row itself may lie on a damaged page; the sentence is worth more than the mark.
+        if (error.code() != ErrorCode::Damaged)
+            throw;
     }
-    return damage;
 }
 
 void ContextTable::remove(RecordId id)

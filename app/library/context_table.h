@@ -48,6 +48,7 @@ public:
 private:
     void requirePreparing(RecordId id) const;
     std::optional<std::vector<std::byte>> readCheckpoint(RecordId id, std::size_t index) const;
+    void markDamaged(RecordId id, const std::string& damage);
     void removeRows(std::string_view condition, RecordId id);
 
     Database& m_database;

@@ -28,6 +28,7 @@ struct Library::State
     void cleanUpAfterLastRun();
     void eraseTraces();
     void eraseTracesIfPossible();
+    void shrinkContextsIfPossible();
     template <typename Removal>
     void removeWith(const Removal& removal);
 
@@ -44,9 +45,19 @@ struct Library::State
 void Library::State::cleanUpAfterLastRun()
 {
     documents.removeUnfinished();
-    contexts.removeOrphans(documents.ids());
     jobs.requeueRunning();
     eraseTracesIfPossible();
+    try {
+        contexts.removeOrphans(documents.ids());
+        files.contexts->shrink();
+    } catch (const Error& error) {
+        // Each context is checked when it is used; a bad one must not keep the others away.
+        if (error.code() == ErrorCode::Damaged)
+            files.notice = "Some of the prepared contexts are damaged: check them, and prepare "
+                           "their documents again.";
+        else if (error.code() != ErrorCode::DiskFull)
+            throw;
+    }
     try {
         if (!documents.ids().empty())
             copies.makeTodaysCopy(*files.library);
@@ -78,7 +89,6 @@ void Library::State::eraseTraces()
         if (!documents.ids().empty())
             copies.makeTodaysCopy(library);
     }
-    files.contexts->shrink();
 }
 
 /// What was to be removed is gone already; if a full disk or a reader is in the way, the traces
@@ -87,6 +97,16 @@ void Library::State::eraseTracesIfPossible()
 {
     try {
         eraseTraces();
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::DiskFull && error.code() != ErrorCode::InUse)
+            throw;
+    }
+}
+
+void Library::State::shrinkContextsIfPossible()
+{
+    try {
+        files.contexts->shrink();
     } catch (const Error& error) {
         if (error.code() != ErrorCode::DiskFull && error.code() != ErrorCode::InUse)
             throw;
@@ -105,6 +125,7 @@ void Library::State::removeWith(const Removal& removal)
         removal();
     }
     eraseTracesIfPossible();
+    shrinkContextsIfPossible();
     reserve.acquire();
 }
 
@@ -256,7 +277,7 @@ void Library::writeSegment(RecordId contextId, std::size_t index, std::span<cons
 void Library::finishContext(RecordId contextId, const ContextRecord& record)
 {
     m_state->contexts.finish(contextId, record);
-    m_state->eraseTracesIfPossible(); // gives back the space of the checkpoints
+    m_state->shrinkContextsIfPossible(); // gives back the space of the checkpoints
 }
 
 std::vector<std::byte> Library::readSegment(RecordId contextId, std::size_t index) const

@@ -1,5 +1,6 @@
 #include "app/library/library_files.h"
 
+#include "app/library/context_table.h"
 #include "app/library/record_io.h"
 #include "app/store/migrations.h"
 #include "engine/error.h"
@@ -155,6 +156,8 @@ std::unique_ptr<Database> openContexts(const path& file, const LibraryOptions& o
         std::make_unique<Database>(file, contextsOptions(DatabaseAccess::Write, options));
     if (schemaAge(*contexts, contextsSchema()) == SchemaAge::Older)
         migrate(*contexts, contextsSchema(), {}); // too large to copy, and made again if lost
+    if (schemaAge(*contexts, contextsSchema()) == SchemaAge::Same)
+        ContextTable(*contexts).list(0); // throws if not even the list can be read
     return contexts;
 }
 

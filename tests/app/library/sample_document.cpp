@@ -23,6 +23,7 @@ std::string fakeHash(std::string_view prefix, std::string_view mark)
 {
     std::string hash(prefix);
     hash += mark;
+    hash += '.'; // else "1" and "10" would end up the same
     hash.resize(64, '0');
     return hash;
 }
