@@ -37,7 +37,7 @@ struct Edges
 bool followsInColumn(const PrintedLine& line, const PrintedLine& next)
 {
     const float step = next.bottom - line.bottom;
-    return overlapSideways(line, next) && !differInSize(line, next) && step > 0 &&
+    return shareColumn(line, next) && !differInSize(line, next) && step > 0 &&
            step < kColumnGap * line.height;
 }
 
@@ -149,11 +149,13 @@ private:
         if (isSamePrintedLine(index))
             return Join::Space;
         const float step = next.bottom - line.bottom;
-        if (differInSize(line, next) || step > kWideGap * std::max(m_pitch, 0.8F * line.height))
+        if (differInSize(line, next))
             return Join::Paragraph;
-        if (isHyphenated(line, next))
+        if (step < kColumnGap * line.height && isHyphenated(line, next))
             return Join::Nothing;
-        if (step > 0 && !overlapSideways(line, next))
+        if (step > kWideGap * std::max(m_pitch, 0.8F * line.height))
+            return Join::Paragraph;
+        if (step > 0 && !shareColumn(line, next))
             return Join::LineFeed;
 
         const float room = columnEdges(m_lines, index).right - line.right;

@@ -13,6 +13,7 @@ namespace {
 // overlaps its line by a third, letters of a footnote are smaller by a fifth or more.
 constexpr float kSameLineOverlap = 0.25F;
 constexpr float kJoinedGap = 0.25F;
+constexpr float kNearbyStart = 3;
 constexpr float kSizeChange = 0.2F;
 constexpr std::size_t kColumnLines = 4; // fewer lines below each other are no column
 
@@ -74,7 +75,7 @@ std::vector<Block> findBlocks(const std::vector<PrintedLine>& lines)
     for (std::size_t i = 0; i < lines.size(); ++i) {
         const PrintedLine& line = lines[i];
         const bool continues =
-            i > 0 && overlapSideways(lines[i - 1], line) && line.bottom > lines[i - 1].bottom;
+            i > 0 && shareColumn(lines[i - 1], line) && line.bottom > lines[i - 1].bottom;
         if (!continues)
             blocks.push_back({i, i, line.left, line.right, line.bottom - line.height, line.bottom});
         Block& block = blocks.back();
@@ -108,6 +109,12 @@ bool overlapSideways(const PrintedLine& a, const PrintedLine& b)
 {
     const float overlap = std::min(a.right, b.right) - std::max(a.left, b.left);
     return overlap > 0.5F * std::min(a.right - a.left, b.right - b.left);
+}
+
+bool shareColumn(const PrintedLine& a, const PrintedLine& b)
+{
+    return overlapSideways(a, b) ||
+           std::abs(a.left - b.left) < kNearbyStart * std::max(a.height, b.height);
 }
 
 bool differInSize(const PrintedLine& a, const PrintedLine& b)

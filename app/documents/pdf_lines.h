@@ -25,6 +25,10 @@ std::vector<PrintedLine> findLines(std::span<const PrintedWord> words);
 /// Whether one stands above the other, by half of the narrower one at least.
 bool overlapSideways(const PrintedLine& a, const PrintedLine& b);
 
+/// Whether they can be of one column: as above, or they begin at about the same place, as the short
+/// last line of a paragraph and the indented first of the next do.
+bool shareColumn(const PrintedLine& a, const PrintedLine& b);
+
 /// Letters of clearly different size: a heading, a footnote.
 bool differInSize(const PrintedLine& a, const PrintedLine& b);
 

@@ -115,8 +115,9 @@ std::string makePdf(const std::vector<PdfPage>& pages, const std::string& catalo
         pdf += std::to_string(i + 1) + " 0 obj\n" + objects[i] + "\nendobj\n";
     }
     const std::string count = std::to_string(objects.size() + 1);
+    const std::string tableOffset = std::to_string(pdf.size());
     pdf += "xref\n0 " + count + "\n" + table + "trailer\n<< /Size " + count +
-           " /Root 1 0 R >>\nstartxref\n" + std::to_string(pdf.find("xref\n0 ")) + "\n%%EOF\n";
+           " /Root 1 0 R >>\nstartxref\n" + tableOffset + "\n%%EOF\n";
     return pdf;
 }
 

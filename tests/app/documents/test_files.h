@@ -43,7 +43,7 @@ struct PdfText
 
 struct PdfPage
 {
-    std::vector<PdfText> texts;
+    std::vector<PdfText> texts = {};
     std::string drawing = {}; // further operators of the content stream
     double width = 300;
     double height = 400;
