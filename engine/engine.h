@@ -70,6 +70,9 @@ struct ModelInfo
 /// Throws Error for a file that is not a model; a model of an unknown kind is returned as not supported.
 ModelInfo readModelInfo(const std::filesystem::path& path);
 
+/// The tokenizer of a model file, without its weights; the file may be a vocabulary alone. Throws Error.
+std::unique_ptr<const Tokenizer> openTokenizer(const std::filesystem::path& path);
+
 class LoadedModel; // engine/model/model.h
 
 /// Throws Error. The result is shared by preparations and conversations and used by one thread at a time.
@@ -219,6 +222,8 @@ std::vector<std::byte> writeSegment(const Context& context, std::size_t index);
 
 /// Reads the facts of a header segment without a model. Throws Damaged or Unsupported.
 ContextInfo readContextInfo(std::span<const std::byte> headerSegment);
+/// The same as keptCounts(), from a header segment without a model. Throws Damaged.
+std::vector<std::uint32_t> readKeptCounts(std::span<const std::byte> headerSegment);
 
 /// Loads a stored context; `readSegment(i)` gives segment i. Every field is checked against the model:
 /// Mismatch when it was made by another model, tokenizer or RoPE configuration, or (with a non-empty

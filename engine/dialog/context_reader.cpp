@@ -65,14 +65,18 @@ ListPlan readList(ByteReader& reader, std::uint32_t rowCount)
     return list;
 }
 
-void checkShape(ByteReader& reader, const KvShape& stored, const KvShape& expected)
+void checkShape(ByteReader& reader, const KvShape& stored, const KvShape* expected)
 {
-    if (stored.layers != expected.layers || stored.kvHeads != expected.kvHeads ||
-        stored.headDim != expected.headDim)
+    if (stored.layers == 0 || stored.kvHeads == 0 || stored.layers > kMaxLists / stored.kvHeads)
+        reader.fail("shape");
+    if (expected != nullptr && (stored.layers != expected->layers ||
+                                stored.kvHeads != expected->kvHeads ||
+                                stored.headDim != expected->headDim))
         reader.fail("shape");
 }
 
-Header readHeader(std::span<const std::byte> bytes, const KvShape& expected)
+/// `expected` is the model's shape, or null when only the facts are wanted.
+Header readHeader(std::span<const std::byte> bytes, const KvShape* expected)
 {
     ByteReader reader(bytes, kName);
     Header header;
@@ -214,6 +218,19 @@ ContextInfo readContextInfo(std::span<const std::byte> headerSegment)
     return readContextInfo(reader);
 }
 
+std::vector<std::uint32_t> readKeptCounts(std::span<const std::byte> headerSegment)
+{
+    const Header header = readHeader(headerSegment, nullptr);
+    std::vector<std::uint32_t> counts;
+    for (const ListPlan& list : header.lists) {
+        counts.push_back(static_cast<std::uint32_t>(
+            std::ranges::count_if(list.rows, [&](std::uint32_t row) {
+                return header.roles[row] == Role::Document;
+            })));
+    }
+    return counts;
+}
+
 std::shared_ptr<const Context> loadContext(
     const std::shared_ptr<LoadedModel>& model,
     const std::function<std::vector<std::byte>(std::size_t)>& readSegment,
@@ -221,7 +238,8 @@ std::shared_ptr<const Context> loadContext(
 {
     const std::vector<std::byte> first = readSegment(0);
     checkIdentity(readContextInfo(std::span<const std::byte>(first)), *model, textHash);
-    Header header = readHeader(first, model->kvShape());
+    const KvShape shape = model->kvShape();
+    Header header = readHeader(first, &shape);
     const auto plan = planSegments(
         static_cast<std::uint32_t>(header.lists.size()),
         [&](std::uint32_t list) {

@@ -62,6 +62,11 @@ ModelInfo describeModel(const std::filesystem::path& path, const GgufFile& file)
     return info;
 }
 
+std::unique_ptr<const Tokenizer> openTokenizer(const std::filesystem::path& path)
+{
+    return Tokenizer::fromGguf(*GgufFile::open(path));
+}
+
 ModelInfo readModelInfo(const std::filesystem::path& path)
 {
     return describeModel(path, *GgufFile::open(path));

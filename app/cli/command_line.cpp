@@ -1,0 +1,201 @@
+#include "app/cli/command_line.h"
+
+#include "app/cli/commands.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+namespace app {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kBadUse = 2;
+
+struct Arguments
+{
+    CommonOptions common;
+    PrepareArguments prepare;
+    AskArguments ask;
+    TokenizeArguments tokenize;
+    LogitsArguments logits;
+    BenchArguments bench;
+    std::vector<std::string> files;
+    std::string file;
+    RecordId id = 0;
+};
+
+CLI::App* addCommand(CLI::App& app, Arguments& arguments, const std::string& name,
+                     const std::string& description)
+{
+    CLI::App* command = app.add_subcommand(name, description);
+    CommonOptions& common = arguments.common;
+    command->add_option("--data-dir", common.dataDir, "Folder of the library");
+    command->add_flag("--json", common.json, "Print the result as JSON");
+    command->add_flag("--quiet", common.quiet, "No progress");
+    command->add_option("--device", common.device, "auto, cpu or cuda")
+        ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+    command->add_option("--threads", common.threads, "Threads; 0 takes all cores")
+        ->check(CLI::Range(0U, 1024U));
+    return command;
+}
+
+void addModels(CLI::App& app, Arguments& a)
+{
+    CLI::App* models = addCommand(app, a, "models", "List the models on this computer");
+    CLI::App* info = addCommand(*models, a, "info", "Facts about one model file");
+    info->add_option("FILE", a.file, "A GGUF file")->required();
+    models->require_subcommand(0, 1);
+    info->callback([&a] { showModel(a.common, a.file); });
+    models->callback([&a, models] {
+        if (models->get_subcommands().empty())
+            listModels(a.common);
+    });
+}
+
+void addLibraryCommands(CLI::App& app, Arguments& a)
+{
+    CLI::App* import = addCommand(app, a, "import", "Add PDF, EPUB, text or Markdown files");
+    import->add_option("FILE", a.files, "Files to add")->required();
+    import->callback([&a] { importFiles(a.common, a.files); });
+
+    addCommand(app, a, "documents", "List the documents")->callback([&a] {
+        listDocuments(a.common);
+    });
+
+    CLI::App* contexts = addCommand(app, a, "contexts", "List what has been prepared");
+    contexts->add_option("--document", a.id, "Only of this document");
+    contexts->callback([&a] { listContexts(a.common, a.id); });
+
+    CLI::App* conversations = addCommand(app, a, "conversations", "List the conversations");
+    conversations->add_option("--document", a.id, "Only about this document");
+    conversations->callback([&a] { listConversations(a.common, a.id); });
+
+    CLI::App* show = addCommand(app, a, "show", "Print a conversation");
+    show->add_option("CONVERSATION", a.id, "Its id")->required();
+    show->callback([&a] { showConversation(a.common, a.id); });
+
+    CLI::App* inspect = addCommand(app, a, "inspect", "What a context kept, and what it cost");
+    inspect->add_option("CONTEXT", a.id, "Its id")->required();
+    inspect->callback([&a] { inspectContext(a.common, a.id); });
+
+    CLI::App* verify = addCommand(app, a, "verify", "Check stored contexts for damage");
+    verify->add_option("CONTEXT", a.id, "Its id; all without one");
+    verify->callback([&a] { verifyContexts(a.common, a.id); });
+
+    CLI::App* remove = addCommand(app, a, "remove", "Remove a document, context or conversation");
+    remove->add_option("ID", a.id, "Its id")->required();
+    remove->callback([&a] { removeRecord(a.common, a.id); });
+}
+
+void addPrepare(CLI::App& app, Arguments& a)
+{
+    CLI::App* prepareCommand = addCommand(app, a, "prepare", "Read a document once and keep it");
+    PrepareArguments& p = a.prepare;
+    prepareCommand->add_option("DOC", p.document, "Id of the document")->required();
+    prepareCommand->add_option("--model", p.model, "GGUF file; the embedded reader without one");
+    prepareCommand->add_option("--method", p.method, "What decides what is kept; see methods");
+    CLI::Option* keep =
+        prepareCommand->add_option("--keep", p.keep, "Share of the document to keep, (0, 1]");
+    prepareCommand->add_option("--budget", p.budget, "Pairs per head on average, instead of --keep")
+        ->excludes(keep);
+    prepareCommand->add_option("--store", p.store, "f16, int8, kivi4 or kivi2");
+    prepareCommand->add_option("--set", p.settings, "A setting of the method: key=value");
+    prepareCommand->callback([&a] { prepare(a.common, a.prepare); });
+}
+
+void addAsk(CLI::App& app, Arguments& a)
+{
+    CLI::App* askCommand = addCommand(app, a, "ask", "Ask a prepared document");
+    AskArguments& q = a.ask;
+    askCommand->add_option("DOC", q.document, "Id of the document")->required();
+    askCommand->add_option("QUESTION", q.question, "The question")->required();
+    askCommand->add_option("--context", q.context, "The newest ready one without it");
+    askCommand->add_option("--conversation", q.conversation, "Go on with this conversation");
+    askCommand->add_option("--model", q.model, "Where the model's file is now, if it has moved");
+    askCommand->add_option("--max-tokens", q.options.maxTokens, "Length of the answer at most")
+        ->check(CLI::Range(1U, 1U << 20U));
+    askCommand->add_option("--temperature", q.options.temperature, "0 is always the likeliest token")
+        ->check(CLI::Range(0.0F, 5.0F));
+    askCommand->add_option("--seed", q.options.seed, "For temperatures above 0");
+    askCommand->add_option("--stop", q.options.stopStrings, "End the answer before this text");
+    askCommand->add_flag("--raw", q.options.raw, "Send the question without a chat template");
+    askCommand->callback([&a] { ask(a.common, a.ask); });
+}
+
+void addTools(CLI::App& app, Arguments& a)
+{
+    addCommand(app, a, "methods", "List the methods with their settings")->callback([&a] {
+        listMethods(a.common);
+    });
+
+    CLI::App* tokens = addCommand(app, a, "tokenize", "Token ids of a text");
+    tokens->add_option("--model", a.tokenize.model, "GGUF file")->required();
+    tokens->add_flag("--add-special", a.tokenize.addSpecial, "Add the tokens the model starts with");
+    tokens->add_flag("--parse-special", a.tokenize.parseSpecial, "Read control tokens in the text");
+    tokens->add_option("TEXT", a.tokenize.text, "The text, or - for standard input")->required();
+    tokens->callback([&a] { tokenize(a.common, a.tokenize); });
+
+    CLI::App* logitsCommand = addCommand(app, a, "logits", "Logits after given token ids");
+    logitsCommand->add_option("--model", a.logits.model, "GGUF file")->required();
+    logitsCommand->add_option("--ids", a.logits.ids, "Ids, separated by commas")
+        ->required()
+        ->delimiter(',');
+    logitsCommand->add_flag("--all", a.logits.all, "Of every position, not only the last");
+    logitsCommand->callback([&a] { printLogits(a.common, a.logits); });
+
+    CLI::App* benchCommand = addCommand(app, a, "bench", "Speed as a share of this machine's limits");
+    benchCommand->add_option("--model", a.bench.model, "GGUF file; random weights without one");
+    benchCommand->add_option("--prompt", a.bench.prompts, "Prompt lengths in tokens")->delimiter(',');
+    benchCommand->add_option("--generate", a.bench.generate, "Tokens to decode; 0 leaves it out");
+    benchCommand->add_option("--depth", a.bench.depth, "Tokens in the cache before decoding");
+    benchCommand->add_option("--attention", a.bench.attention,
+                             "Tokens of the attention measurement; 0 leaves it out");
+    benchCommand->callback([&a] { bench(a.common, a.bench); });
+}
+
+int report(const CommonOptions& common, const std::string& sentence, int code)
+{
+    std::cerr << sentence << '\n';
+    outputOf(common).value(nlohmann::json{{"error", sentence}});
+    return code;
+}
+
+} // namespace
+
+int runCommandLine(int argc, char** argv)
+{
+    Arguments arguments;
+    CLI::App app("Epitome reads a long document once, keeps it, and answers questions about it.",
+                 "epitome");
+    app.require_subcommand(1);
+    app.set_version_flag("--version", EPITOME_VERSION);
+    addModels(app, arguments);
+    addLibraryCommands(app, arguments);
+    addPrepare(app, arguments);
+    addAsk(app, arguments);
+    addTools(app, arguments);
+    try {
+        app.parse(argc, argv);
+        return 0;
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0)
+            return app.exit(error);
+        return report(arguments.common,
+                      std::string(error.what()) + ". Run \"epitome --help\" for the commands.",
+                      kBadUse);
+    } catch (const engine::Error& error) {
+        const bool badUse = error.code() == engine::ErrorCode::BadInput && arguments.files.empty();
+        return report(arguments.common, error.what(), badUse ? kBadUse : kFailed);
+    } catch (const std::bad_alloc&) {
+        return report(arguments.common,
+                      "There is not enough memory for this. Choose a smaller model or keep less.",
+                      kFailed);
+    } catch (const std::exception& error) {
+        return report(arguments.common,
+                      std::string("Something went wrong that should not: ") + error.what() + ".",
+                      kFailed);
+    }
+}
+
+} // namespace app

@@ -1,0 +1,66 @@
+#include "app/cli/commands.h"
+
+#include <cstdlib>
+
+namespace app {
+
+Output outputOf(const CommonOptions& common)
+{
+    return {common.json, common.quiet};
+}
+
+std::unique_ptr<Library> openLibrary(const CommonOptions& common, OpenMode mode)
+{
+    const std::filesystem::path folder =
+        common.dataDir.empty() ? defaultDataDirectory() : std::filesystem::path(common.dataDir);
+    // Reading needs no lock, but there is nothing to read before the first import has made the files.
+    if (mode == OpenMode::ReadOnly && !std::filesystem::exists(folder / "library.db"))
+        mode = OpenMode::ReadWrite;
+    auto library = Library::open(folder, mode);
+    if (!library->notice().empty() && mode == OpenMode::ReadWrite)
+        outputOf(common).progress(library->notice());
+    return library;
+}
+
+engine::LoadOptions loadOptions(const CommonOptions& common)
+{
+    engine::LoadOptions options;
+    options.threads = common.threads;
+    if (common.device == "cpu")
+        options.device = engine::Device::Cpu;
+    else if (common.device == "cuda")
+        options.device = engine::Device::Cuda;
+    return options;
+}
+
+std::map<std::string, double> parseSettings(const std::vector<std::string>& settings)
+{
+    std::map<std::string, double> values;
+    for (const std::string& each : settings) {
+        const std::size_t equals = each.find('=');
+        char* end = nullptr;
+        const double value =
+            equals == std::string::npos ? 0 : std::strtod(each.c_str() + equals + 1, &end);
+        if (end == nullptr || end == each.c_str() + equals + 1 || *end != '\0') {
+            throw engine::Error(engine::ErrorCode::BadInput,
+                                "\"" + each +
+                                    "\" is not a setting. Write --set key=number, for instance "
+                                    "--set window=64.");
+        }
+        values[each.substr(0, equals)] = value;
+    }
+    return values;
+}
+
+std::filesystem::path thisProgram()
+{
+    std::error_code error;
+    const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+    if (error) {
+        throw engine::Error(engine::ErrorCode::Internal,
+                            "The program cannot find its own file, which it needs for reading documents.");
+    }
+    return path;
+}
+
+} // namespace app

@@ -1,0 +1,96 @@
+#pragma once
+
+#include "app/cli/output.h"
+#include "app/library/library.h"
+#include "engine/engine.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace app {
+
+/// Options that every command takes.
+struct CommonOptions
+{
+    std::string dataDir; // empty: the default one
+    bool json = false;
+    bool quiet = false;
+    std::string device = "auto";
+    unsigned threads = 0;
+};
+
+struct PrepareArguments
+{
+    RecordId document = 0;
+    std::string model; // empty: the embedded reader
+    std::string method = "kvzip";
+    double keep = 0.3;
+    std::optional<std::uint64_t> budget;
+    std::string store = "kivi4";
+    std::vector<std::string> settings; // "key=value"
+};
+
+struct AskArguments
+{
+    RecordId document = 0;
+    std::string question;
+    RecordId context = 0;
+    RecordId conversation = 0;
+    std::string model; // empty: the one that the context was prepared with
+    engine::AskOptions options;
+};
+
+struct TokenizeArguments
+{
+    std::string model;
+    bool addSpecial = false;
+    bool parseSpecial = false;
+    std::string text; // "-": standard input
+};
+
+struct LogitsArguments
+{
+    std::string model;
+    std::vector<std::int32_t> ids;
+    bool all = false;
+};
+
+struct BenchArguments
+{
+    std::string model;
+    std::vector<std::uint32_t> prompts{512};
+    std::uint32_t generate = 16;
+    std::uint32_t depth = 0;
+    std::uint32_t attention = 16384;
+};
+
+// Each command prints its result and throws engine::Error when it fails.
+void listModels(const CommonOptions& common);
+void showModel(const CommonOptions& common, const std::string& file);
+void importFiles(const CommonOptions& common, const std::vector<std::string>& files);
+void listDocuments(const CommonOptions& common);
+void prepare(const CommonOptions& common, const PrepareArguments& arguments);
+void listContexts(const CommonOptions& common, RecordId document);
+void ask(const CommonOptions& common, const AskArguments& arguments);
+void listConversations(const CommonOptions& common, RecordId document);
+void showConversation(const CommonOptions& common, RecordId conversation);
+void inspectContext(const CommonOptions& common, RecordId context);
+void verifyContexts(const CommonOptions& common, RecordId context);
+void removeRecord(const CommonOptions& common, RecordId id);
+void listMethods(const CommonOptions& common);
+void tokenize(const CommonOptions& common, const TokenizeArguments& arguments);
+void printLogits(const CommonOptions& common, const LogitsArguments& arguments);
+void bench(const CommonOptions& common, const BenchArguments& arguments);
+
+// What the commands share.
+Output outputOf(const CommonOptions& common);
+std::unique_ptr<Library> openLibrary(const CommonOptions& common, OpenMode mode);
+engine::LoadOptions loadOptions(const CommonOptions& common);
+/// "key=value" pairs as numbers. Throws BadInput.
+std::map<std::string, double> parseSettings(const std::vector<std::string>& settings);
+/// The running program, for starting import workers.
+std::filesystem::path thisProgram();
+
+} // namespace app

@@ -1,0 +1,120 @@
+#include "app/cli/commands.h"
+#include "app/jobs/answer_question.h"
+#include "app/jobs/model_places.h"
+#include "app/jobs/prepare_document.h"
+
+#include <nlohmann/json.hpp>
+
+namespace app {
+namespace {
+
+using nlohmann::json;
+
+std::string progressText(const PrepareStatus& status)
+{
+    std::string text = status.progress.phase + ": " +
+                       std::to_string(status.progress.tokensDone) + " of " +
+                       std::to_string(status.progress.tokensTotal) + " tokens, " +
+                       percentText(status.progress.fraction) + " of all the work";
+    if (status.remainingSeconds >= 0)
+        text += ", about " + durationText(status.remainingSeconds) + " left";
+    return text;
+}
+
+engine::PrepareOptions prepareOptions(const PrepareArguments& arguments)
+{
+    engine::PrepareOptions options;
+    options.method = arguments.method;
+    options.keep = arguments.keep;
+    options.budget = arguments.budget;
+    options.store = engine::parseKvType(arguments.store);
+    options.settings = parseSettings(arguments.settings);
+    return options;
+}
+
+std::filesystem::path modelPath(const std::string& given)
+{
+    return given.empty() ? embeddedModel() : std::filesystem::path(given);
+}
+
+json answerJson(const Answered& answered)
+{
+    json citations = json::array();
+    for (const CitationRecord& citation : answered.citations) {
+        citations.push_back({{"page_index", citation.pageIndex},
+                             {"page_label", citation.pageLabel},
+                             {"quote", citation.quote}});
+    }
+    return {{"answer", answered.answer.text},
+            {"conversation", answered.conversationId},
+            {"tokens_in_context", answered.facts.tokensInContext},
+            {"tokens_reread", answered.facts.tokensReread},
+            {"tokens", answered.answer.tokens},
+            {"first_token_seconds", answered.facts.firstTokenSeconds},
+            {"tokens_per_second", answered.facts.tokensPerSecond},
+            {"device", answered.facts.device},
+            {"citations", citations}};
+}
+
+} // namespace
+
+void prepare(const CommonOptions& common, const PrepareArguments& arguments)
+{
+    const Output output = outputOf(common);
+    const engine::PrepareOptions options = prepareOptions(arguments);
+    const auto library = openLibrary(common, OpenMode::ReadWrite);
+    const DocumentRecord document = library->document(arguments.document);
+    const auto model = engine::loadModel(modelPath(arguments.model), loadOptions(common));
+    LibraryPrepareStorage storage(*library);
+    const PreparedDocument prepared = prepareDocument(
+        storage, document.id, library->text(document.id), model, options,
+        [&](const PrepareStatus& status) { output.progress(progressText(status)); }, {});
+    output.endProgress();
+    const ContextRecord record = library->context(prepared.contextId);
+    output.value({{"context", record.id},
+                  {"document", document.id},
+                  {"model", record.modelName},
+                  {"method", record.method},
+                  {"tokens", record.tokens},
+                  {"kept_fraction", record.keptFraction},
+                  {"bytes_full", record.bytesFull},
+                  {"bytes_stored", record.bytesStored},
+                  {"peak_bytes", record.peakBytes},
+                  {"seconds", record.seconds}});
+    output.line("Context " + std::to_string(record.id) + " of \"" + document.title + "\": " +
+                std::to_string(record.tokens) + " tokens read in " + durationText(record.seconds) +
+                " by " + record.modelName + ", " + percentText(record.keptFraction) + " kept in " +
+                bytesText(static_cast<std::uint64_t>(record.bytesStored)) + " (uncompressed: " +
+                bytesText(static_cast<std::uint64_t>(record.bytesFull)) + ").");
+}
+
+void ask(const CommonOptions& common, const AskArguments& arguments)
+{
+    const Output output = outputOf(common);
+    const auto library = openLibrary(common, OpenMode::ReadWrite);
+    RecordId contextId = arguments.context;
+    if (contextId == 0 && arguments.conversation != 0)
+        contextId = library->conversation(arguments.conversation).contextId;
+    const ContextRecord record = chooseContext(*library, arguments.document, contextId);
+    const auto model = engine::loadModel(
+        arguments.model.empty() ? record.modelPath : std::filesystem::path(arguments.model),
+        loadOptions(common));
+    const OpenContext open = openContext(*library, record, model);
+    const Answered answered = answerQuestion(
+        *library, open, arguments.conversation, arguments.question, arguments.options,
+        [&](std::string_view text) { output.stream(text); }, {});
+    output.value(answerJson(answered));
+    output.line(answered.answer.text.empty() ? "(The document gave no answer.)" : "");
+    for (const CitationRecord& citation : answered.citations) {
+        output.line("  page " + citation.pageLabel +
+                    (citation.quote.empty() ? "" : ": \"" + citation.quote + "\""));
+    }
+    output.line("  re-read " + std::to_string(answered.facts.tokensReread) + " of " +
+                std::to_string(record.tokens) + " tokens, first word after " +
+                durationText(answered.facts.firstTokenSeconds) + ", " +
+                numberText(answered.facts.tokensPerSecond, 1) + " tokens/s, " +
+                answered.facts.device + ", conversation " +
+                std::to_string(answered.conversationId));
+}
+
+} // namespace app
