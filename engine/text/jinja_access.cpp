@@ -141,7 +141,7 @@ std::vector<Value> elementsOf(Runtime& runtime, const Value& value)
 bool equals(Runtime& runtime, const Value& left, const Value& right)
 {
     const Runtime::Level level(runtime);
-    runtime.charge(1);
+    runtime.chargeItems(1);
     if (left.isInteger() && right.isInteger()) {
         return left.integer() == right.integer();
     }
@@ -170,7 +170,7 @@ bool equals(Runtime& runtime, const Value& left, const Value& right)
 bool isLess(Runtime& runtime, const Value& left, const Value& right)
 {
     const Runtime::Level level(runtime);
-    runtime.charge(1);
+    runtime.chargeItems(1);
     if (left.isInteger() && right.isInteger()) {
         return left.integer() < right.integer();
     }

@@ -75,7 +75,7 @@ public:
     void write(const Value& value, std::size_t depth)
     {
         const Runtime::Level level(m_runtime);
-        m_runtime.charge(4);
+        m_runtime.chargeItems(1);
         if (value.is<Text>()) {
             writeText(value.text());
         } else if (value.is<Array*>()) {

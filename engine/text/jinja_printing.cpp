@@ -68,7 +68,7 @@ void appendDict(Runtime& runtime, std::string& out, const Dict& dict)
 void appendRepr(Runtime& runtime, std::string& out, const Value& value)
 {
     const Runtime::Level level(runtime);
-    runtime.charge(4);
+    runtime.chargeItems(1);
     if (value.is<Text>()) {
         runtime.charge(value.text().size());
         appendQuoted(out, value.text());
