@@ -7,8 +7,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <immintrin.h>
 
 namespace kernels::cpu::avx2 {
+
+constexpr std::size_t kLanes = 8;
 
 /// Rows that are unpacked together: two registers of eight lanes, a lane per row.
 constexpr std::size_t kPanelRows = 16;
@@ -43,6 +47,72 @@ struct QuadPanelBlock
     alignas(64) float scales[kPanelRows];
     std::uint8_t quads[kBlockColumns / 4][kPanelRows][4];
 };
+
+/// Keeps a running sum in its register: left alone, the optimiser regroups additions and spills the
+/// sums.
+inline void pin(__m256& sum)
+{
+    asm("" : "+x"(sum));
+}
+
+inline void pin(__m256i& sum)
+{
+    asm("" : "+x"(sum));
+}
+
+inline int loadHalf(const std::byte* from)
+{
+    std::uint16_t bits;
+    std::memcpy(&bits, from, sizeof(bits));
+    return bits;
+}
+
+/// The binary16 scales at the start of a block in each of eight rows, `offset` bytes into the rows.
+inline __m256 loadScales(const std::byte* const (&rows)[kLanes], std::size_t offset)
+{
+    __m128i halves = _mm_cvtsi32_si128(loadHalf(rows[0] + offset));
+    halves = _mm_insert_epi16(halves, loadHalf(rows[1] + offset), 1);
+    halves = _mm_insert_epi16(halves, loadHalf(rows[2] + offset), 2);
+    halves = _mm_insert_epi16(halves, loadHalf(rows[3] + offset), 3);
+    halves = _mm_insert_epi16(halves, loadHalf(rows[4] + offset), 4);
+    halves = _mm_insert_epi16(halves, loadHalf(rows[5] + offset), 5);
+    halves = _mm_insert_epi16(halves, loadHalf(rows[6] + offset), 6);
+    halves = _mm_insert_epi16(halves, loadHalf(rows[7] + offset), 7);
+    return _mm256_cvtph_ps(halves);
+}
+
+/// Eight weights as they lie in memory, as float32.
+struct LoadF32
+{
+    static constexpr std::size_t kBytes = 4;
+    static __m256 load(const std::byte* from)
+    {
+        return _mm256_loadu_ps(reinterpret_cast<const float*>(from));
+    }
+};
+
+struct LoadF16
+{
+    static constexpr std::size_t kBytes = 2;
+    static __m256 load(const std::byte* from)
+    {
+        return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+    }
+};
+
+struct LoadBf16
+{
+    static constexpr std::size_t kBytes = 2;
+    static __m256 load(const std::byte* from)
+    {
+        const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+        return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+    }
+};
+
+/// Columns [first, first + count) of one row as float32, filled up with zeros to a whole register.
+void convertRow(float* out, const WeightView& weights, std::size_t row, std::size_t first,
+                std::size_t count);
 
 std::size_t groupBytes(WeightType type, std::size_t cols);
 void roundToken(const Product& product, std::size_t token);

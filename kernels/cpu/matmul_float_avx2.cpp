@@ -12,40 +12,10 @@
 namespace kernels::cpu::avx2 {
 namespace {
 
-constexpr std::size_t kLanes = 8;
 constexpr std::size_t kRows = 4; // rows times tokens of sums fill twelve of sixteen registers
 constexpr std::size_t kTokens = 3;
 constexpr std::size_t kConvertedRows = 8;                  // 16 KiB of float32: half of an L1 cache
 constexpr std::size_t kConvertedStride = kFloatChunk + 16; // not a power of two: other cache sets
-
-/// Eight weights as they lie in memory, as float32.
-struct LoadF32
-{
-    static constexpr std::size_t kBytes = 4;
-    static __m256 load(const std::byte* from)
-    {
-        return _mm256_loadu_ps(reinterpret_cast<const float*>(from));
-    }
-};
-
-struct LoadF16
-{
-    static constexpr std::size_t kBytes = 2;
-    static __m256 load(const std::byte* from)
-    {
-        return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-    }
-};
-
-struct LoadBf16
-{
-    static constexpr std::size_t kBytes = 2;
-    static __m256 load(const std::byte* from)
-    {
-        const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-        return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
-    }
-};
 
 /// Operands of one small product inside a piece of columns.
 struct Piece
@@ -80,12 +50,6 @@ void storeSums(const Piece& piece, std::size_t token, __m128 sums)
         const float sum = _mm_cvtss_f32(sums);
         *out = piece.first ? sum : *out + sum;
     }
-}
-
-/// Keeps a running sum in its register.
-void pin(__m256& sum)
-{
-    asm("" : "+x"(sum));
 }
 
 /// sums[token][row] += weights of eight columns * activations of the same columns. Weights are
@@ -193,83 +157,6 @@ void streamRows(const Product& product, const Tile& tile)
                 .first = first == 0};
             multiplyRows<Load>(piece, count, tile.tokens);
         }
-    }
-}
-
-/// The last register of a row is filled up with zeros.
-template <typename Load>
-void convertFloats(float* out, const std::byte* from, std::size_t count)
-{
-    std::size_t i = 0;
-    for (; i + kLanes <= count; i += kLanes)
-        _mm256_storeu_ps(out + i, Load::load(from + i * Load::kBytes));
-    if (i < count) {
-        std::byte last[kLanes * Load::kBytes] = {};
-        std::memcpy(last, from + i * Load::kBytes, (count - i) * Load::kBytes);
-        _mm256_storeu_ps(out + i, Load::load(last));
-    }
-}
-
-__m256 loadScale(const std::byte* block)
-{
-    std::uint16_t bits;
-    std::memcpy(&bits, block, sizeof(bits));
-    return _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)));
-}
-
-void storeScaled(float* out, __m128i quants, __m256 scale)
-{
-    _mm256_storeu_ps(out, _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(quants)), scale));
-}
-
-void convertQ8(float* out, const std::byte* from, std::size_t count)
-{
-    constexpr std::size_t kBytes = 34;
-    for (std::size_t i = 0; i < count; i += kBlockColumns, from += kBytes) {
-        const __m256 scale = loadScale(from);
-        for (std::size_t part = 0; part < kBlockColumns; part += kLanes)
-            storeScaled(out + i + part,
-                        _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + 2 + part)), scale);
-    }
-}
-
-void convertQ4(float* out, const std::byte* from, std::size_t count)
-{
-    constexpr std::size_t kBytes = 18;
-    const __m128i mask = _mm_set1_epi8(0x0F);
-    const __m128i eight = _mm_set1_epi8(8);
-    for (std::size_t i = 0; i < count; i += kBlockColumns, from += kBytes) {
-        const __m256 scale = loadScale(from);
-        const __m128i nibbles = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 2));
-        const __m128i low = _mm_sub_epi8(_mm_and_si128(nibbles, mask), eight);
-        const __m128i high = _mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(nibbles, 4), mask), eight);
-        storeScaled(out + i, low, scale);
-        storeScaled(out + i + 8, _mm_srli_si128(low, 8), scale);
-        storeScaled(out + i + 16, high, scale);
-        storeScaled(out + i + 24, _mm_srli_si128(high, 8), scale);
-    }
-}
-
-/// Columns [first, first + count) of one row as float32, filled up with zeros to a whole register.
-void convertRow(float* out, const WeightView& weights, std::size_t row, std::size_t first,
-                std::size_t count)
-{
-    switch (weights.type) {
-    case WeightType::F32:
-        convertFloats<LoadF32>(out, weights.data + (row * weights.cols + first) * 4, count);
-        break;
-    case WeightType::F16:
-        convertFloats<LoadF16>(out, weights.data + (row * weights.cols + first) * 2, count);
-        break;
-    case WeightType::BF16:
-        convertFloats<LoadBf16>(out, weights.data + (row * weights.cols + first) * 2, count);
-        break;
-    case WeightType::Q8_0:
-        convertQ8(out, weights.data + (row * weights.cols + first) / kBlockColumns * 34, count);
-        break;
-    case WeightType::Q4_0:
-        convertQ4(out, weights.data + (row * weights.cols + first) / kBlockColumns * 18, count);
-        break;
     }
 }
 

@@ -13,7 +13,6 @@
 namespace kernels::cpu::avx2 {
 namespace {
 
-constexpr std::size_t kLanes = 8;
 constexpr std::size_t kRegisters = kPanelRows / kLanes;
 constexpr std::size_t kChunkBlocks = 8; // blocks unpacked at a time: a panel stays in the L1 cache
 constexpr std::size_t kPanels = kTileRows / kPanelRows;
@@ -26,13 +25,6 @@ int loadInt(const void* from)
     int value;
     std::memcpy(&value, from, sizeof(value));
     return value;
-}
-
-/// Keeps a running sum in its register: left alone, the optimiser regroups integer additions and
-/// spills them.
-void pin(__m256i& sum)
-{
-    asm("" : "+x"(sum));
 }
 
 /// Adds the scaled integer sums of one block to the float sums of a panel and a group.

@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::size_t kQ8Bytes = 34; // binary16 scale, 32 quants
 constexpr std::size_t kQ4Bytes = 18; // binary16 scale, 16 bytes of nibbles
-constexpr std::size_t kLanes = 8;
 constexpr float kSmallestNormal = 0x1p-126F;
 constexpr float kLargestFinite = 0x1.fffffep127F;
 
@@ -34,27 +33,6 @@ void transpose8x8(__m256i (&rows)[kLanes])
         rows[i] = _mm256_permute2x128_si256(fours[i], fours[i + 4], 0x20);
         rows[i + 4] = _mm256_permute2x128_si256(fours[i], fours[i + 4], 0x31);
     }
-}
-
-int loadHalf(const std::byte* from)
-{
-    std::uint16_t bits;
-    std::memcpy(&bits, from, sizeof(bits));
-    return bits;
-}
-
-/// The scales of one block in each of eight rows.
-__m256 loadScales(const std::byte* const (&rows)[kLanes])
-{
-    __m128i halves = _mm_cvtsi32_si128(loadHalf(rows[0]));
-    halves = _mm_insert_epi16(halves, loadHalf(rows[1]), 1);
-    halves = _mm_insert_epi16(halves, loadHalf(rows[2]), 2);
-    halves = _mm_insert_epi16(halves, loadHalf(rows[3]), 3);
-    halves = _mm_insert_epi16(halves, loadHalf(rows[4]), 4);
-    halves = _mm_insert_epi16(halves, loadHalf(rows[5]), 5);
-    halves = _mm_insert_epi16(halves, loadHalf(rows[6]), 6);
-    halves = _mm_insert_epi16(halves, loadHalf(rows[7]), 7);
-    return _mm256_cvtph_ps(halves);
 }
 
 void locateRows(const std::byte* (&rows)[kLanes], const WeightView& weights, std::size_t firstRow,
@@ -82,7 +60,7 @@ void unpackHalf(PairedPanelBlock& out, std::size_t lane, const std::byte* const 
         _mm256_store_si256(reinterpret_cast<__m256i*>(out.pairs[i][lane]), low[i]);
         _mm256_store_si256(reinterpret_cast<__m256i*>(out.pairs[i + kLanes][lane]), high[i]);
     }
-    _mm256_store_ps(out.scales + lane, loadScales(rows));
+    _mm256_store_ps(out.scales + lane, loadScales(rows, 0));
 }
 
 void unpackHalf(QuadPanelBlock& out, std::size_t lane, const std::byte* const (&rows)[kLanes])
@@ -98,7 +76,7 @@ void unpackHalf(QuadPanelBlock& out, std::size_t lane, const std::byte* const (&
     transpose8x8(quads);
     for (std::size_t i = 0; i < kLanes; ++i)
         _mm256_store_si256(reinterpret_cast<__m256i*>(out.quads[i][lane]), quads[i]);
-    _mm256_store_ps(out.scales + lane, loadScales(rows));
+    _mm256_store_ps(out.scales + lane, loadScales(rows, 0));
 }
 
 template <typename PanelBlock>

@@ -9,8 +9,6 @@
 namespace kernels::cpu::avx2 {
 namespace {
 
-constexpr std::size_t kLanes = 8;
-
 /// How one block of a row meets 32 activations: eight lanes whose sum is the block's integer sum.
 struct Q8Stream
 {
@@ -66,27 +64,6 @@ void prefetch(const std::byte* block, std::size_t bytesAhead)
 {
     const std::uintptr_t address = reinterpret_cast<std::uintptr_t>(block) + bytesAhead;
     _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T0);
-}
-
-int loadHalf(const std::byte* from)
-{
-    std::uint16_t bits;
-    std::memcpy(&bits, from, sizeof(bits));
-    return bits;
-}
-
-/// The binary16 scales at the start of eight blocks.
-__m256 loadScales(const std::byte* const (&rows)[kLanes], std::size_t offset)
-{
-    __m128i halves = _mm_cvtsi32_si128(loadHalf(rows[0] + offset));
-    halves = _mm_insert_epi16(halves, loadHalf(rows[1] + offset), 1);
-    halves = _mm_insert_epi16(halves, loadHalf(rows[2] + offset), 2);
-    halves = _mm_insert_epi16(halves, loadHalf(rows[3] + offset), 3);
-    halves = _mm_insert_epi16(halves, loadHalf(rows[4] + offset), 4);
-    halves = _mm_insert_epi16(halves, loadHalf(rows[5] + offset), 5);
-    halves = _mm_insert_epi16(halves, loadHalf(rows[6] + offset), 6);
-    halves = _mm_insert_epi16(halves, loadHalf(rows[7] + offset), 7);
-    return _mm256_cvtph_ps(halves);
 }
 
 /// The products of eight rows and one token.
