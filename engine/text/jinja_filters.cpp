@@ -92,7 +92,9 @@ Value rounded(Runtime& runtime, const Value& value, const Arguments& arguments)
     const double whole = how == "ceil"    ? std::ceil(scaled)
                          : how == "floor" ? std::floor(scaled)
                                           : std::nearbyint(scaled);
-    return {whole / scale};
+    const double result = whole / scale;
+    return value.isInteger() && std::fabs(result) < 9e15 ? Value{static_cast<std::int64_t>(result)}
+                                                         : Value{result};
 }
 
 Value json(Runtime& runtime, const Value& value, const Arguments& arguments)

@@ -37,6 +37,12 @@ Value attributeAt(Runtime& runtime, const Value& value, const Value& attribute)
                : atPath(runtime, value, requireText(runtime, attribute, "an attribute"));
 }
 
+/// What select and map go through: nothing if the value is false in any way.
+std::vector<Value> elementsIfTrue(Runtime& runtime, const Value& value)
+{
+    return isTrue(value) ? elementsOf(runtime, value) : std::vector<Value>();
+}
+
 /// select, reject, selectattr, rejectattr.
 Value selected(Runtime& runtime, std::string_view name, const Value& value,
                const Arguments& arguments)
@@ -50,7 +56,7 @@ Value selected(Runtime& runtime, std::string_view name, const Value& value,
                 : std::string();
     const Arguments others = rest(arguments, testIndex + 1);
     std::vector<Value> items;
-    for (const Value& item : elementsOf(runtime, value)) {
+    for (const Value& item : elementsIfTrue(runtime, value)) {
         const Value tested =
             byAttribute ? attributeAt(runtime, item, required(runtime, arguments, 0, "attribute"))
                         : item;
@@ -72,7 +78,7 @@ Value mapped(Runtime& runtime, const Value& value, const Arguments& arguments)
             : std::string();
     const Arguments others = rest(arguments, 1);
     std::vector<Value> items;
-    for (const Value& item : elementsOf(runtime, value)) {
+    for (const Value& item : elementsIfTrue(runtime, value)) {
         Value result = attribute != nullptr ? attributeAt(runtime, item, *attribute)
                                             : applyFilter(runtime, filter, item, others);
         if (attribute != nullptr && otherwise != nullptr && result.is<Undefined>()) {

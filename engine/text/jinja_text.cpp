@@ -177,9 +177,8 @@ std::string titled(std::string_view text)
 {
     bool isInWord = false;
     return mapped(text, [&](std::uint32_t c) {
-        const bool isLetter = upperOf(c) != c || lowerOf(c) != c;
         const std::uint32_t changed = isInWord ? lowerOf(c) : upperOf(c);
-        isInWord = isLetter;
+        isInWord = c > 0x20 && c != '-' && c != '(' && c != '[' && c != '{' && c != '<';
         return changed;
     });
 }
