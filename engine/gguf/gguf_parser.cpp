@@ -2,6 +2,7 @@
 
 #include "engine/gguf/gguf_cursor.h"
 #include "engine/gguf/gguf_tensor_type.h"
+#include "engine/gguf/gguf_value_reader.h"
 
 #include <algorithm>
 #include <bit>
@@ -18,8 +19,6 @@ constexpr std::uint32_t kNewestVersion = 3;
 constexpr std::uint64_t kSmallestPair = 14;   // 8 length, 1 name, 4 type, 1 value
 constexpr std::uint64_t kSmallestTensor = 33; // 8 length, 1 name, 4 count, 8 dimension, 4 type, 8
 constexpr std::uint64_t kLongestName = 65535;
-constexpr std::uint64_t kLongestString = 64ULL << 20U;
-constexpr std::uint64_t kMostArrayElements = 1ULL << 24U; // together: they grow when widened
 constexpr std::uint32_t kMostDimensions = 4;
 constexpr std::uint64_t kLargestDimension = 1ULL << 40U;
 constexpr std::uint64_t kMostElements = 1ULL << 44U;
@@ -43,6 +42,7 @@ class Parser
 public:
     Parser(std::span<const std::byte> bytes, const std::string& name)
         : m_cursor(bytes, name)
+        , m_values(m_cursor)
         , m_fileBytes(bytes.size())
     {}
 
@@ -53,13 +53,6 @@ private:
     void checkVersion();
     std::string readName(const std::string& what);
     void readPair(std::uint64_t number);
-    GgufValue readValue(GgufValueType type);
-    GgufArray readArray();
-    template <typename Stored, typename Widened>
-    std::vector<Widened> readNumbers(std::uint64_t count);
-    std::vector<std::uint64_t> readBools(std::uint64_t count);
-    std::vector<std::string> readStrings(std::uint64_t count);
-    std::uint64_t readBool();
     std::uint64_t alignment() const;
     GgufTensor readTensor(std::uint64_t number);
     void readShape(GgufTensor& tensor, const std::string& label);
@@ -67,8 +60,8 @@ private:
     void placeTensors(std::uint64_t alignment);
 
     GgufCursor m_cursor;
+    GgufValueReader m_values;
     std::uint64_t m_fileBytes;
-    std::uint64_t m_arrayElements = 0;
     GgufContents m_contents;
 };
 
@@ -151,124 +144,10 @@ void Parser::readPair(std::uint64_t number)
     if (key == "general.alignment" && type != static_cast<std::uint32_t>(GgufValueType::Uint32)) {
         m_cursor.throwDamaged("general.alignment is not a 32-bit unsigned number");
     }
-    GgufValue value = readValue(static_cast<GgufValueType>(type));
+    GgufValue value = m_values.read(static_cast<GgufValueType>(type));
     if (!m_contents.metadata.emplace(key, std::move(value)).second) {
         m_cursor.throwDamaged("the metadata entry " + inQuotes(key) + " is there twice");
     }
-}
-
-GgufValue Parser::readValue(GgufValueType type)
-{
-    switch (type) {
-    case GgufValueType::Uint8:
-        return std::uint64_t{m_cursor.read<std::uint8_t>()};
-    case GgufValueType::Int8:
-        return std::int64_t{m_cursor.read<std::int8_t>()};
-    case GgufValueType::Uint16:
-        return std::uint64_t{m_cursor.read<std::uint16_t>()};
-    case GgufValueType::Int16:
-        return std::int64_t{m_cursor.read<std::int16_t>()};
-    case GgufValueType::Uint32:
-        return std::uint64_t{m_cursor.read<std::uint32_t>()};
-    case GgufValueType::Int32:
-        return std::int64_t{m_cursor.read<std::int32_t>()};
-    case GgufValueType::Float32:
-        return double{m_cursor.read<float>()};
-    case GgufValueType::Bool:
-        return readBool() != 0;
-    case GgufValueType::String:
-        return m_cursor.readString(kLongestString);
-    case GgufValueType::Array:
-        return readArray();
-    case GgufValueType::Uint64:
-        return m_cursor.read<std::uint64_t>();
-    case GgufValueType::Int64:
-        return m_cursor.read<std::int64_t>();
-    case GgufValueType::Float64:
-        return m_cursor.read<double>();
-    }
-    throw Error(ErrorCode::Internal, "A metadata type was not checked before it was read.");
-}
-
-GgufArray Parser::readArray()
-{
-    const auto element = m_cursor.read<std::uint32_t>();
-    const auto count = m_cursor.read<std::uint64_t>();
-    if (count > kMostArrayElements - m_arrayElements) {
-        m_cursor.throwDamaged(m_cursor.field() + " has too many elements (" +
-                              std::to_string(count) + ")");
-    }
-    m_arrayElements += count;
-    switch (static_cast<GgufValueType>(element)) {
-    case GgufValueType::Uint8:
-        return {element, readNumbers<std::uint8_t, std::uint64_t>(count)};
-    case GgufValueType::Int8:
-        return {element, readNumbers<std::int8_t, std::int64_t>(count)};
-    case GgufValueType::Uint16:
-        return {element, readNumbers<std::uint16_t, std::uint64_t>(count)};
-    case GgufValueType::Int16:
-        return {element, readNumbers<std::int16_t, std::int64_t>(count)};
-    case GgufValueType::Uint32:
-        return {element, readNumbers<std::uint32_t, std::uint64_t>(count)};
-    case GgufValueType::Int32:
-        return {element, readNumbers<std::int32_t, std::int64_t>(count)};
-    case GgufValueType::Float32:
-        return {element, readNumbers<float, double>(count)};
-    case GgufValueType::Bool:
-        return {element, readBools(count)};
-    case GgufValueType::String:
-        return {element, readStrings(count)};
-    case GgufValueType::Uint64:
-        return {element, readNumbers<std::uint64_t, std::uint64_t>(count)};
-    case GgufValueType::Int64:
-        return {element, readNumbers<std::int64_t, std::int64_t>(count)};
-    case GgufValueType::Float64:
-        return {element, readNumbers<double, double>(count)};
-    case GgufValueType::Array:
-        break;
-    }
-    m_cursor.throwDamaged(m_cursor.field() + " is an array of the unusable element type " +
-                          std::to_string(element));
-}
-
-template <typename Stored, typename Widened>
-std::vector<Widened> Parser::readNumbers(std::uint64_t count)
-{
-    m_cursor.requireItems(count, sizeof(Stored));
-    std::vector<Widened> numbers(static_cast<std::size_t>(count));
-    for (Widened& number : numbers) {
-        number = m_cursor.read<Stored>();
-    }
-    return numbers;
-}
-
-std::vector<std::uint64_t> Parser::readBools(std::uint64_t count)
-{
-    m_cursor.requireItems(count, 1);
-    std::vector<std::uint64_t> values(static_cast<std::size_t>(count));
-    for (std::uint64_t& value : values) {
-        value = readBool();
-    }
-    return values;
-}
-
-std::vector<std::string> Parser::readStrings(std::uint64_t count)
-{
-    m_cursor.requireItems(count, sizeof(std::uint64_t));
-    std::vector<std::string> strings(static_cast<std::size_t>(count));
-    for (std::string& text : strings) {
-        text = m_cursor.readString(kLongestString);
-    }
-    return strings;
-}
-
-std::uint64_t Parser::readBool()
-{
-    const auto value = m_cursor.read<std::uint8_t>();
-    if (value > 1) {
-        m_cursor.throwDamaged(m_cursor.field() + " is neither true nor false");
-    }
-    return value;
 }
 
 std::uint64_t Parser::alignment() const

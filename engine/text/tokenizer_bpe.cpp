@@ -70,10 +70,7 @@ const std::vector<std::string>& readMerges(const GgufFile& file)
     const auto* const merges =
         array == nullptr ? nullptr : std::get_if<std::vector<std::string>>(&array->values);
     if (merges == nullptr) {
-        throw Error(ErrorCode::Damaged, file.name() +
-                                            " has a damaged tokenizer: " + std::string(kMergesKey) +
-                                            " is not a list of texts. Choose another "
-                                            "conversion of the model.");
+        throwDamagedTokenizer(file, std::string(kMergesKey) + " is not a list of texts");
     }
     return *merges;
 }
@@ -123,10 +120,8 @@ void BpeTokenizer::addMerges(const GgufFile& file, const std::vector<std::string
         const std::string_view merge = merges[rank];
         const std::size_t space = merge.find(' ', 1);
         if (space == std::string_view::npos || space + 1 == merge.size()) {
-            throw Error(ErrorCode::Damaged,
-                        file.name() + " has a damaged tokenizer: entry " + std::to_string(rank) +
-                            " of " + std::string(kMergesKey) +
-                            " is not a pair. Choose another conversion of the model.");
+            throwDamagedTokenizer(file, "entry " + std::to_string(rank) + " of " +
+                                            std::string(kMergesKey) + " is not a pair");
         }
         const std::string_view left = merge.substr(0, space);
         const std::string_view right = merge.substr(space + 1);
@@ -180,7 +175,6 @@ void BpeTokenizer::encodeFragments(std::string_view text, const std::vector<Frag
 std::optional<std::int32_t> BpeTokenizer::wholeWord(std::string_view word,
                                                     std::string& buffer) const
 {
-    constexpr std::size_t kLongestToken = 1024; // a vocabulary has none beyond
     if (word.size() > kLongestToken) {
         return std::nullopt;
     }

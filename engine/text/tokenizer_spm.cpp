@@ -15,12 +15,6 @@ constexpr char32_t kSpaceMark = 0x2581; // SentencePiece's visible space
 constexpr std::string_view kSpaceMarkUtf8 = "\xe2\x96\x81";
 constexpr std::int32_t kNoId = -1;
 
-[[noreturn]] void throwDamaged(const GgufFile& file, const std::string& reason)
-{
-    throw Error(ErrorCode::Damaged, file.name() + " has a damaged tokenizer: " + reason +
-                                        ". Choose another conversion of the model.");
-}
-
 std::vector<double> readScores(const GgufFile& file, std::size_t count)
 {
     std::vector<double> scores(count, 0.0);
@@ -34,13 +28,14 @@ std::vector<double> readScores(const GgufFile& file, std::size_t count)
         std::ranges::transform(*whole, scores.begin(),
                                [](std::int64_t score) { return static_cast<double>(score); });
     } else {
-        throwDamaged(file, std::string(kScoresKey) + " is not a list of numbers");
+        throwDamagedTokenizer(file, std::string(kScoresKey) + " is not a list of numbers");
     }
     if (scores.size() != count) {
-        throwDamaged(file, std::string(kScoresKey) + " does not have one number per token");
+        throwDamagedTokenizer(file,
+                              std::string(kScoresKey) + " does not have one number per token");
     }
     if (std::ranges::any_of(scores, [](double score) { return std::isnan(score); })) {
-        throwDamaged(file, std::string(kScoresKey) + " has a value that is not a number");
+        throwDamagedTokenizer(file, std::string(kScoresKey) + " has a value that is not a number");
     }
     return scores;
 }
@@ -105,8 +100,9 @@ void SpmTokenizer::readByteTokens(const GgufFile& file)
         if (byte && !vocabulary().isReserved(id)) {
             m_byteTokens[*byte] = id;
         } else if (vocabulary().kind(id) == TokenKind::Byte) {
-            throwDamaged(file, "token " + std::to_string(i) +
-                                   " is called a byte, but its text is not of the form <0x0A>");
+            throwDamagedTokenizer(file,
+                                  "token " + std::to_string(i) +
+                                      " is called a byte, but its text is not of the form <0x0A>");
         }
     }
 }

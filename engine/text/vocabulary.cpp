@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::string_view kTokensKey = "tokenizer.ggml.tokens";
 constexpr std::string_view kTypesKey = "tokenizer.ggml.token_type";
-constexpr std::size_t kLongestToken = 1024; // bytes; keeps all searches linear in the text
 
 // Files often call these tokens ordinary ones. The reference goes by their names, so we must, too:
 // an ordinary end-of-turn token could be smuggled in by a document.
@@ -48,25 +47,19 @@ constexpr std::array<std::string_view, 24> kFillInNames = {
     "<|suffix|>",     "<|fim_middle|>",  "<fim-middle>",    "<fim_middle>",    "<｜fim▁end｜>",
     "<MID>",          "▁<MID>",          "<|code_middle|>", "<|middle|>"};
 
-[[noreturn]] void throwDamaged(const GgufFile& file, const std::string& reason)
-{
-    throw Error(ErrorCode::Damaged, file.name() + " has a damaged tokenizer: " + reason +
-                                        ". Choose another conversion of the model.");
-}
-
 std::vector<std::string> readTexts(const GgufFile& file)
 {
     const GgufArray* const array = file.findArray(kTokensKey);
     const auto* const texts =
         array == nullptr ? nullptr : std::get_if<std::vector<std::string>>(&array->values);
     if (texts == nullptr || texts->empty()) {
-        throwDamaged(file, std::string(kTokensKey) + " is not a list of texts");
+        throwDamagedTokenizer(file, std::string(kTokensKey) + " is not a list of texts");
     }
     const auto tooLong = std::ranges::find_if(
         *texts, [](const std::string& text) { return text.size() > kLongestToken; });
     if (tooLong != texts->end()) {
-        throwDamaged(file, std::string(kTokensKey) + " has a token of " +
-                               std::to_string(tooLong->size()) + " bytes");
+        throwDamagedTokenizer(file, std::string(kTokensKey) + " has a token of " +
+                                        std::to_string(tooLong->size()) + " bytes");
     }
     return *texts;
 }
@@ -79,7 +72,8 @@ std::vector<TokenKind> readKinds(const GgufFile& file, std::size_t count)
     }
     const auto* const numbers = std::get_if<std::vector<std::int64_t>>(&array->values);
     if (numbers == nullptr || numbers->size() != count) {
-        throwDamaged(file, std::string(kTypesKey) + " does not have one signed number per token");
+        throwDamagedTokenizer(file, std::string(kTypesKey) +
+                                        " does not have one signed number per token");
     }
     std::vector<TokenKind> kinds;
     kinds.reserve(count);
@@ -99,8 +93,9 @@ std::optional<std::int32_t> readId(const GgufFile& file, std::string_view key, s
         return usable ? fallback : std::nullopt;
     }
     if (*id >= count) {
-        throwDamaged(file, std::string(key) + " is " + std::to_string(*id) +
-                               ", but there are only " + std::to_string(count) + " tokens");
+        throwDamagedTokenizer(file, std::string(key) + " is " + std::to_string(*id) +
+                                        ", but there are only " + std::to_string(count) +
+                                        " tokens");
     }
     return static_cast<std::int32_t>(*id);
 }
@@ -154,6 +149,12 @@ bool isPhi3(const GgufFile& file)
 }
 
 } // namespace
+
+void throwDamagedTokenizer(const GgufFile& file, const std::string& reason)
+{
+    throw Error(ErrorCode::Damaged, file.name() + " has a damaged tokenizer: " + reason +
+                                        ". Choose another conversion of the model.");
+}
 
 std::optional<std::int32_t> Vocabulary::find(std::string_view text) const
 {

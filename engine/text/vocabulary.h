@@ -63,6 +63,12 @@ struct VocabularyDefaults
     bool addBos = false;
 };
 
+/// Bytes of the longest token that is accepted; it keeps every search linear in the text.
+constexpr std::size_t kLongestToken = 1024;
+
+/// Throws Damaged with `reason`, which names a key of the file.
+[[noreturn]] void throwDamagedTokenizer(const GgufFile& file, const std::string& reason);
+
 /// Reads the tokens, their kinds and the special ids. Throws Damaged, naming the key.
 Vocabulary readVocabulary(const GgufFile& file, const VocabularyDefaults& defaults);
 
