@@ -1,11 +1,13 @@
 #include "resources/handbook/chapter.h"
 
 #include <QAbstractTextDocumentLayout>
+#include <QFontMetricsF>
 #include <QPagedPaintDevice>
 #include <QPainter>
 #include <QTextBlock>
 #include <QTextCursor>
-#include <QTextFrame>
+#include <QTextLayout>
+#include <QTextList>
 #include <QTextTable>
 
 #include <algorithm>
@@ -70,22 +72,23 @@ double lineTop(const QTextBlock& block, int line)
 }
 
 /// One pale ground behind each listing, and a second one where it goes on overleaf.
-void paintListingGrounds(QPainter& painter, const QTextDocument& document, const QSizeF& area)
+void paintListingGrounds(QPainter& painter, const QTextDocument& document, const QRectF& area)
 {
     const double inset = kCodeInset * painter.device()->logicalDpiY() / kPointsPerInch;
-    const auto page = [&](const QTextBlock& block) {
-        return static_cast<int>(lineTop(block, 0) / area.height());
+    const auto isOnPage = [&](const QTextBlock& block) {
+        return isCode(block) && lineTop(block, 0) >= area.top() &&
+               lineTop(block, 0) < area.bottom();
     };
     for (QTextBlock block = document.begin(); block.isValid(); block = block.next()) {
-        if (!isCode(block)) {
+        if (!isOnPage(block)) {
             continue;
         }
-        const QTextBlock first = block;
-        while (isCode(block.next()) && page(block.next()) == page(first)) {
+        const double top = lineTop(block, 0);
+        while (isOnPage(block.next())) {
             block = block.next();
         }
-        const QRectF last = document.documentLayout()->blockBoundingRect(block);
-        const QRectF ground(0, lineTop(first, 0), area.width(), last.bottom() - lineTop(first, 0));
+        const double bottom = document.documentLayout()->blockBoundingRect(block).bottom();
+        const QRectF ground(area.left(), top, area.width(), bottom - top);
         painter.fillRect(ground.adjusted(0, -inset * 0.8, 0, inset * 0.8), kPaleGround);
     }
 }
@@ -110,6 +113,54 @@ double endOfUnit(const QTextBlock& block)
     // Its lower edge: Qt sometimes leaves a paragraph of one line on the edge of the page.
     const int line = std::min(1, last.layout()->lineCount() - 1);
     return lineTop(last, line) + last.layout()->lineAt(line).height() - 1;
+}
+
+/// The mark of a list item, to the left of its first line.
+void paintMark(QPainter& painter, const QTextBlock& block, const QPointF& origin)
+{
+    const QTextLine line = block.layout()->lineAt(0);
+    const QTextList& list = *block.textList();
+    const bool isNumbered = list.format().style() == QTextListFormat::ListDecimal;
+    const QString mark = isNumbered ? list.itemText(block) : QStringLiteral("\u2022");
+    const QFont font = serifFont(kBodySize);
+    const double width = QFontMetricsF(font, painter.device()).horizontalAdvance(mark);
+    const double gap = 6 * painter.device()->logicalDpiX() / kPointsPerInch;
+    painter.setFont(font);
+    painter.setPen(kInk);
+    painter.drawText(origin + QPointF(line.x() - gap - width, line.y() + line.ascent()), mark);
+}
+
+/// The lines of one block that begin on a page. Qt's own drawing repeats a line at the edge of two
+/// pages, outside what is seen, but not outside what is read from the PDF.
+void paintBlock(QPainter& painter, const QTextBlock& block, const QRectF& area)
+{
+    const QTextLayout& layout = *block.layout();
+    const QRectF placed = block.document()->documentLayout()->blockBoundingRect(block);
+    const QPointF origin = placed.topLeft() - layout.boundingRect().topLeft();
+    for (int i = 0; i < layout.lineCount(); ++i) {
+        const double top = lineTop(block, i);
+        if (top < area.top() || top >= area.bottom()) {
+            continue;
+        }
+        painter.setPen(kInk);
+        layout.lineAt(i).draw(&painter, origin);
+        if (i == 0 && block.textList() != nullptr) {
+            paintMark(painter, block, origin);
+        }
+    }
+}
+
+/// A table with its rules: what Qt draws between its first line and what follows it.
+void paintTable(QPainter& painter, QTextTable& table, const QRectF& area)
+{
+    QAbstractTextDocumentLayout& layout = *table.document()->documentLayout();
+    const double top = layout.frameBoundingRect(&table).top();
+    const double bottom = lineTop(table.lastCursorPosition().block().next(), 0);
+    QAbstractTextDocumentLayout::PaintContext context;
+    context.clip = area.intersected(QRectF(0, top, area.width(), bottom - 1 - top));
+    if (!context.clip.isEmpty()) {
+        layout.draw(&painter, context);
+    }
 }
 
 } // namespace
@@ -165,16 +216,16 @@ QList<Heading> Chapter::headings() const
 void Chapter::paint(QPainter& painter, int page) const
 {
     const QRectF area(QPointF(0, page * m_area.height()), m_area);
-    QAbstractTextDocumentLayout::PaintContext context;
-    // A line may reach over the edge by its line spacing; it belongs to the page that it begins on,
-    // and only there its letters are drawn.
-    const double edge = 2 * painter.device()->logicalDpiY() / kPointsPerInch;
-    context.clip = area.adjusted(0, edge, 0, -edge);
     painter.save();
     painter.translate(0, -area.top());
-    painter.setClipRect(area);
-    paintListingGrounds(painter, *m_document, m_area);
-    m_document->documentLayout()->draw(&painter, context);
+    paintListingGrounds(painter, *m_document, area);
+    for (QTextBlock block = m_document->begin(); block.isValid(); block = block.next()) {
+        if (isTableStart(block)) {
+            paintTable(painter, *tableOf(block), area);
+        } else if (tableOf(block) == nullptr) {
+            paintBlock(painter, block, area);
+        }
+    }
     painter.restore();
 }
 
@@ -186,13 +237,14 @@ bool Chapter::keepTogether()
         m_area); // lays out everything; Qt's partial layouts divide tables wrongly
     m_document->pageCount();
     for (QTextBlock block = m_document->begin(); block.isValid(); block = block.next()) {
-        const bool isLed = leadsOn(block.previous()); // and moved with the block before, if at all
-        if (isLed || isBreakBefore(block) || block.layout()->lineCount() == 0) {
+        const bool isInsideTable = tableOf(block) != nullptr && !isTableStart(block);
+        if (isInsideTable || block.layout()->lineCount() == 0) {
             continue;
         }
-        const bool isInsideTable = tableOf(block) != nullptr && !isTableStart(block);
         const auto page = [&](double top) { return static_cast<int>(top / m_area.height()); };
-        if (!isInsideTable && page(lineTop(block, 0)) != page(endOfUnit(block))) {
+        const int first = page(lineTop(block, 0));
+        const bool isLed = leadsOn(block.previous()); // and moved with the block before, if at all
+        if (!isLed && !isBreakBefore(block) && first != page(endOfUnit(block))) {
             breakBefore(block);
             return true;
         }
