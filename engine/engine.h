@@ -224,6 +224,8 @@ std::vector<std::byte> writeSegment(const Context& context, std::size_t index);
 ContextInfo readContextInfo(std::span<const std::byte> headerSegment);
 /// The same as keptCounts(), from a header segment without a model. Throws Damaged.
 std::vector<std::uint32_t> readKeptCounts(std::span<const std::byte> headerSegment);
+/// The same as tokenRanges(), from a header segment without a model. Throws Damaged.
+std::vector<ByteRange> readTokenRanges(std::span<const std::byte> headerSegment);
 
 /// Loads a stored context; `readSegment(i)` gives segment i. Every field is checked against the model:
 /// Mismatch when it was made by another model, tokenizer or RoPE configuration, or (with a non-empty
@@ -245,7 +247,7 @@ struct AskOptions
     float repetitionPenalty = 1.0F;
     std::uint64_t seed = 0;
     bool raw = false; // the question's text without the model's chat template
-    std::vector<std::string> stopStrings;
+    std::vector<std::string> stopStrings = {};
 };
 
 /// Where an answer looked: the document tokens that a sentence's attention fell on most.

@@ -231,6 +231,11 @@ std::vector<std::uint32_t> readKeptCounts(std::span<const std::byte> headerSegme
     return counts;
 }
 
+std::vector<ByteRange> readTokenRanges(std::span<const std::byte> headerSegment)
+{
+    return readHeader(headerSegment, nullptr).ranges;
+}
+
 std::shared_ptr<const Context> loadContext(
     const std::shared_ptr<LoadedModel>& model,
     const std::function<std::vector<std::byte>(std::size_t)>& readSegment,

@@ -104,6 +104,7 @@ public:
         std::vector<std::int32_t> ids;
         std::vector<std::uint32_t> ends; // byte end of each token in the raw text
         std::string raw;
+        std::uint32_t blanks = 0; // at the start of the raw text, not part of the answer
     };
 
     void generate(std::vector<float> logits, const AskOptions& options,
@@ -128,7 +129,13 @@ void Conversation::Impl::generate(std::vector<float> logits, const AskOptions& o
     Utf8Stream characters;
     StopStrings stops(options.stopStrings);
     Hooks none;
-    const auto emit = [&](const std::string& text) {
+    const auto emit = [&](std::string text) {
+        // Tokens carry the blank in front of a word; an answer does not begin with one.
+        if (answer.text.empty()) {
+            const std::size_t blanks = std::min(text.find_first_not_of(" \n"), text.size());
+            generated.blanks += static_cast<std::uint32_t>(blanks);
+            text.erase(0, blanks);
+        }
         if (text.empty())
             return;
         answer.text += text;
@@ -180,7 +187,8 @@ void Conversation::Impl::collectEvidence(const KvStore::Mark& beforeLast,
     std::size_t row = 0;
     for (const ByteRange& sentence : splitSentences(answer.text)) {
         std::size_t end = row;
-        while (end < generated.ids.size() && (end == row || generated.ends[end] <= sentence.end))
+        while (end < generated.ids.size() && 
+               (end == row || generated.ends[end] <= sentence.end + generated.blanks))
             ++end;
         if (end == row)
             break;

@@ -1,0 +1,151 @@
+// Questions and answers: the question is stored before the first token, the answer while it grows.
+
+#include "app/jobs/citations.h"
+#include "app/session/session.h"
+
+#include <chrono>
+
+namespace app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kShowInterval = std::chrono::milliseconds(33);
+constexpr auto kSaveInterval = std::chrono::seconds(1);
+
+} // namespace
+
+struct Session::Question
+{
+    RecordId documentId = 0;
+    RecordId conversationId = 0;
+    std::string text;
+    ContextRecord context;
+    std::vector<MessageRecord> earlier;
+    MessageRecord answer; // stored as partial
+};
+
+void Session::requestConversations(RecordId documentId)
+{
+    onLibrary([this, documentId](Library& library) {
+        auto conversations = library.conversations(documentId);
+        toUi([this, documentId, conversations = std::move(conversations)] {
+            emit conversationsReady(documentId, conversations);
+        });
+    });
+}
+
+void Session::openConversation(RecordId conversationId)
+{
+    onLibrary([this, conversationId](Library& library) {
+        auto messages = library.messages(conversationId);
+        toUi([this, conversationId, messages = std::move(messages)] {
+            emit conversationOpened(conversationId, messages);
+        });
+    });
+}
+
+void Session::ask(RecordId documentId, RecordId conversationId, const QString& text)
+{
+    m_answerStop = {};
+    onLibrary([this, documentId, conversationId, text = text.toStdString(),
+               stop = m_answerStop.get_token()](Library& library) {
+        Question question{documentId, conversationId, text, {}, {}, {}};
+        const RecordId wanted =
+            conversationId == 0 ? 0 : library.conversation(conversationId).contextId;
+        question.context = chooseContext(library, documentId, wanted);
+        if (conversationId == 0)
+            question.conversationId = library.startConversation(documentId, question.context.id);
+        else
+            question.earlier = library.messages(conversationId);
+        MessageRecord asked;
+        asked.conversationId = question.conversationId;
+        asked.parentId = question.earlier.empty() ? 0 : question.earlier.back().id;
+        asked.text = text;
+        asked.id = library.appendMessage(asked);
+        question.answer.conversationId = question.conversationId;
+        question.answer.parentId = asked.id;
+        question.answer.role = MessageRole::Assistant;
+        question.answer.status = MessageStatus::Partial;
+        question.answer.id = library.appendMessage(question.answer);
+        toUi([this, conversation = question.conversationId, documentId] {
+            emit questionStored(conversation, documentId);
+        });
+        m_engine->post([this, question, stop](EngineRoom& room) { answer(room, question, stop); });
+    });
+}
+
+void Session::stopAnswer()
+{
+    m_answerStop.request_stop();
+}
+
+void Session::openContextFor(EngineRoom& room, const Question& question)
+{
+    const auto model = room.model(question.context.modelPath);
+    if (room.openContext() && room.openContext()->record.id == question.context.id)
+        return;
+    auto open = m_library->call([&](Library& library) {
+        return std::make_shared<const OpenContext>(
+            app::openContext(library, question.context, model));
+    });
+    room.setOpenContext(std::move(open));
+}
+
+void Session::answer(EngineRoom& room, const Question& question, const std::stop_token& stop)
+{
+    MessageRecord message = question.answer;
+    std::string unshown;
+    Clock::time_point shown{};
+    Clock::time_point saved = Clock::now();
+    const auto show = [&] {
+        toUi([this, id = question.conversationId, text = QString::fromStdString(unshown)] {
+            emit answerGrew(id, text);
+        });
+        unshown.clear();
+        shown = Clock::now();
+    };
+    try {
+        openContextFor(room, question);
+        const auto open = room.openContext();
+        engine::Conversation& conversation =
+            room.conversation(question.conversationId, exchangesOf(question.earlier));
+        const engine::Answer answer = conversation.ask(
+            question.text, {},
+            [&](std::string_view piece) {
+                unshown += piece;
+                message.text += piece;
+                if (Clock::now() - shown >= kShowInterval)
+                    show();
+                if (Clock::now() - saved >= kSaveInterval) {
+                    saved = Clock::now();
+                    onLibrary([message](Library& library) {
+                        library.updateMessageText(message.id, message.text);
+                    });
+                }
+            },
+            stop);
+        show();
+        message.text = answer.text;
+        message.status = answer.stoppedByUser ? MessageStatus::Partial : MessageStatus::Complete;
+        message.facts = factsOf(answer, *open);
+        message.citations = findCitations(
+            {open->text, open->pages, engine::tokenRanges(*open->context)}, answer);
+    } catch (const engine::Error& error) {
+        room.forgetConversation();
+        message.status = MessageStatus::Failed;
+        message.text = error.what();
+    } catch (const std::bad_alloc&) {
+        room.forgetConversation();
+        message.status = MessageStatus::Failed;
+        message.text = "There is not enough memory to answer. Close other programs, or prepare the "
+                       "document with a smaller share to keep.";
+    }
+    onLibrary([this, message](Library& library) {
+        library.finishMessage(message);
+        toUi([this, message] { emit answerFinished(message.conversationId, message); });
+    });
+    publishMemory(room);
+}
+
+} // namespace app

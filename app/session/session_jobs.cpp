@@ -1,0 +1,174 @@
+// The queue of preparations: one at a time, kept in the library, so that it survives the program.
+
+#include "app/session/session.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kProgressInterval = std::chrono::milliseconds(100);
+
+QString remainingText(double seconds)
+{
+    if (seconds < 0)
+        return {};
+    if (seconds < 60)
+        return QStringLiteral(", less than a minute left");
+    return QStringLiteral(", about %1 min left").arg(static_cast<int>(seconds / 60 + 0.5));
+}
+
+QString progressText(const PrepareStatus& status)
+{
+    return QStringLiteral("%1 %2 %%3")
+        .arg(QString::fromStdString(status.progress.phase))
+        .arg(status.progress.fraction * 100, 0, 'f', 1)
+        .arg(remainingText(status.remainingSeconds));
+}
+
+} // namespace
+
+void Session::enqueuePreparation(Library& library, RecordId documentId)
+{
+    PrepareRequest request;
+    request.documentId = documentId;
+    request.modelPath = modelForPreparing();
+    JobRecord job;
+    job.kind = "prepare";
+    job.documentId = documentId;
+    job.parameters = requestJson(request);
+    library.enqueueJob(job);
+}
+
+void Session::prepare(RecordId documentId)
+{
+    onLibrary([this, documentId](Library& library) {
+        enqueuePreparation(library, documentId);
+        emitRows(library);
+        toUi([this] { startNextJob(); });
+    });
+}
+
+void Session::startNextJob()
+{
+    if (m_runningJob != 0 || m_readOnly)
+        return;
+    onLibrary([this](Library& library) {
+        for (JobRecord job : library.unfinishedJobs()) {
+            if (job.state != JobState::Waiting || job.kind != "prepare")
+                continue;
+            toUi([this, job] {
+                if (m_runningJob != 0)
+                    return;
+                m_runningJob = job.id;
+                m_stopReason = JobState::Cancelled;
+                m_jobStop = {};
+                m_engine->post([this, job, stop = m_jobStop.get_token()](EngineRoom& room) {
+                    runJob(room, job, stop);
+                });
+            });
+            return;
+        }
+    });
+}
+
+void Session::runJob(EngineRoom& room, const JobRecord& record, const std::stop_token& stop)
+{
+    JobRecord job = record;
+    job.state = JobState::Running;
+    onLibrary([this, job](Library& library) {
+        library.updateJob(job);
+        emitRows(library);
+    });
+    Clock::time_point last{};
+    try {
+        const PrepareRequest request = requestFromJob(job);
+        job.contextId = runPreparation(
+            room, *m_engine, *m_library, request,
+            [&](const PrepareStatus& status) {
+                if (Clock::now() - last < kProgressInterval && status.progress.fraction < 1.0)
+                    return;
+                last = Clock::now();
+                job.progress = status.progress.fraction;
+                toUi([this, document = job.documentId, status] {
+                    emit jobProgressed(document, progressText(status), status.progress.fraction);
+                });
+                publishMemory(room);
+            },
+            stop);
+        job.progress = 1;
+        endJob(job, JobState::Done, "");
+    } catch (const engine::Error& error) {
+        const bool stopped = error.code() == engine::ErrorCode::Cancelled;
+        endJob(job, stopped ? JobState::Waiting : JobState::Failed, error.what());
+    } catch (const std::bad_alloc&) {
+        endJob(job, JobState::Failed,
+               "There is not enough memory to prepare this document. Choose a smaller model.");
+    }
+    publishMemory(room);
+}
+
+/// A stopped job becomes what the stop was asked for: paused or cancelled.
+void Session::endJob(JobRecord job, JobState state, const std::string& error)
+{
+    toUi([this, job, state, error] {
+        JobRecord ended = job;
+        ended.state = state == JobState::Waiting ? m_stopReason : state;
+        ended.error = state == JobState::Failed ? error : "";
+        m_runningJob = 0;
+        onLibrary([this, ended](Library& library) {
+            const auto jobs = library.jobs();
+            // The document, and the job with it, may have been removed meanwhile.
+            if (std::ranges::find(jobs, ended.id, &JobRecord::id) != jobs.end())
+                library.updateJob(ended);
+            emitRows(library);
+        });
+        if (state == JobState::Failed)
+            emit failed(QString::fromStdString(error));
+        startNextJob();
+    });
+}
+
+void Session::setJobState(RecordId jobId, JobState state)
+{
+    onLibrary([this, jobId, state](Library& library) {
+        for (JobRecord job : library.jobs()) {
+            if (job.id != jobId)
+                continue;
+            job.state = state;
+            library.updateJob(job);
+        }
+        emitRows(library);
+        toUi([this] { startNextJob(); });
+    });
+}
+
+void Session::pauseJob(RecordId jobId)
+{
+    if (jobId != m_runningJob) {
+        setJobState(jobId, JobState::Paused);
+        return;
+    }
+    m_stopReason = JobState::Paused;
+    m_jobStop.request_stop();
+}
+
+void Session::resumeJob(RecordId jobId)
+{
+    setJobState(jobId, JobState::Waiting);
+}
+
+void Session::cancelJob(RecordId jobId)
+{
+    if (jobId != m_runningJob) {
+        setJobState(jobId, JobState::Cancelled);
+        return;
+    }
+    m_stopReason = JobState::Cancelled;
+    m_jobStop.request_stop();
+}
+
+} // namespace app

@@ -1,0 +1,161 @@
+#include "engine/kv/kv_store.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+
+namespace {
+
+using namespace engine;
+using kernels::KvType;
+
+constexpr KvShape kShape{2, 3, 32};
+
+std::vector<float> randomFloats(std::size_t count, std::uint32_t seed)
+{
+    std::vector<float> values(count);
+    for (float& value : values) {
+        seed = seed * 1664525U + 1013904223U;
+        value = static_cast<float>(seed >> 8U) / 8388608.0F - 1.0F;
+    }
+    return values;
+}
+
+/// Appends `count` rows with random keys and values to every layer.
+void appendRandom(KvStore& store, Backend& backend, std::uint32_t count, std::uint32_t seed)
+{
+    std::vector<std::int32_t> positions(count);
+    std::iota(positions.begin(), positions.end(), store.nextPosition());
+    std::vector<std::uint32_t> rows(count);
+    std::iota(rows.begin(), rows.end(), store.appendRows(positions, Role::Document));
+    const std::size_t floats = std::size_t{count} * kShape.kvHeads * kShape.headDim;
+    for (std::uint32_t layer = 0; layer < kShape.layers; ++layer)
+        store.appendKv(layer, randomFloats(floats, seed + layer), randomFloats(floats, seed + 7 + layer),
+                       rows, backend);
+}
+
+std::vector<float> keysOf(const KvStore& store, std::uint32_t layer, std::uint32_t head)
+{
+    const KvList& list = store.list(layer, head);
+    std::vector<float> keys(std::size_t{list.length()} * kShape.headDim);
+    list.readKeys(keys, 0, kShape.headDim);
+    return keys;
+}
+
+struct Fixture
+{
+    std::unique_ptr<Backend> backend = makeCpuBackend(1, kernels::cpu::Activations::Int8);
+    KvStore store{kShape, KvType::F16};
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(Fixture, "T2: truncating to a mark restores lengths, positions and contents")
+{
+    appendRandom(store, *backend, 100, 1);
+    const auto before = keysOf(store, 1, 2);
+    const auto mark = store.mark();
+    appendRandom(store, *backend, 77, 5);
+    CHECK(store.list(1, 2).length() == 177);
+    CHECK(store.nextPosition() == 177);
+    store.truncate(mark);
+    CHECK(store.list(1, 2).length() == 100);
+    CHECK(store.rowCount() == 100);
+    CHECK(store.nextPosition() == 100);
+    CHECK(keysOf(store, 1, 2) == before);
+    appendRandom(store, *backend, 10, 9);
+    const auto after = keysOf(store, 1, 2);
+    CHECK(std::equal(before.begin(), before.end(), after.begin()));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a copy is a snapshot that later appends do not change")
+{
+    appendRandom(store, *backend, 70, 1);
+    const KvStore snapshot = store;
+    const auto before = keysOf(snapshot, 0, 0);
+    appendRandom(store, *backend, 30, 2);
+    CHECK(snapshot.list(0, 0).length() == 70);
+    CHECK(keysOf(snapshot, 0, 0) == before);
+    CHECK(store.list(0, 0).length() == 100);
+    // Full pages are shared, not copied.
+    CHECK(snapshot.list(0, 0).pages()[0] == store.list(0, 0).pages()[0]);
+    CHECK(snapshot.list(0, 0).pages()[1] != store.list(0, 0).pages()[1]);
+}
+
+TEST_CASE_FIXTURE(Fixture, "keep moves exactly the given entries and remembers their rows")
+{
+    appendRandom(store, *backend, 200, 1);
+    const auto all = keysOf(store, 0, 1);
+    std::vector<std::uint32_t> kept{0, 1, 2, 63, 64, 130, 199};
+    store.list(0, 1).keep(kept, kShape.headDim);
+    const auto keys = keysOf(store, 0, 1);
+    REQUIRE(keys.size() == kept.size() * kShape.headDim);
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+        CHECK(store.list(0, 1).row(static_cast<std::uint32_t>(i)) == kept[i]);
+        for (std::size_t c = 0; c < kShape.headDim; ++c)
+            CHECK(keys[i * kShape.headDim + c] == all[kept[i] * kShape.headDim + c]);
+    }
+    CHECK(store.list(0, 0).length() == 200);
+    SUBCASE("then again, and rows appended behind keep their order")
+    {
+        store.list(0, 1).keep(std::vector<std::uint32_t>{1, 4}, kShape.headDim);
+        appendRandom(store, *backend, 2, 3);
+        CHECK(store.list(0, 1).length() == 4);
+        CHECK(store.list(0, 1).row(0) == 1);
+        CHECK(store.list(0, 1).row(1) == 64);
+        CHECK(store.list(0, 1).row(2) == 200);
+        CHECK(store.list(0, 1).row(3) == 201);
+    }
+    SUBCASE("an emptied list is legal and grows again")
+    {
+        store.list(0, 1).keep({}, kShape.headDim);
+        CHECK(store.list(0, 1).length() == 0);
+        appendRandom(store, *backend, 1, 3);
+        CHECK(store.list(0, 1).row(0) == 200);
+    }
+}
+
+TEST_CASE_FIXTURE(Fixture, "T4: bytes are those of the pages of each type")
+{
+    for (const KvType type : {KvType::F16, KvType::Int8, KvType::Kivi4, KvType::Kivi2}) {
+        KvStore other(kShape, KvType::F16);
+        appendRandom(other, *backend, 640, 1);
+        other.pack(type, *backend);
+        const std::size_t pages = 10;
+        const std::size_t expected =
+            kShape.layers * kShape.kvHeads * pages *
+            (kernels::keyPageBytes(type, kShape.headDim) +
+             kernels::valuePageBytes(type, kShape.headDim));
+        const std::size_t tables = other.bytes() - expected;
+        CAPTURE(static_cast<int>(type));
+        CHECK(other.bytes() >= expected);
+        CHECK(tables < 8192); // row table: 5 bytes a row and what the vectors hold in reserve
+    }
+}
+
+TEST_CASE_FIXTURE(Fixture, "packing leaves the last, partly filled page writable")
+{
+    appendRandom(store, *backend, 100, 1);
+    store.pack(KvType::Kivi4, *backend);
+    CHECK(store.list(0, 0).pages()[0]->type == KvType::Kivi4);
+    CHECK(store.list(0, 0).pages()[1]->type == KvType::F16);
+    appendRandom(store, *backend, 100, 2);
+    CHECK(store.list(0, 0).length() == 200);
+}
+
+TEST_CASE_FIXTURE(Fixture, "editKeys changes only the range it is given")
+{
+    appendRandom(store, *backend, 130, 1);
+    const auto before = keysOf(store, 1, 1);
+    store.list(1, 1).editKeys({60, 70}, kShape.headDim, [](std::span<float> keys) {
+        for (float& key : keys)
+            key = 0.5F;
+    });
+    const auto after = keysOf(store, 1, 1);
+    for (std::size_t i = 0; i < after.size(); ++i) {
+        const std::size_t entry = i / kShape.headDim;
+        CHECK(after[i] == (entry >= 60 && entry < 70 ? 0.5F : before[i]));
+    }
+}

@@ -1,0 +1,197 @@
+// What every method has to honour (structural.md 7.7, selection.md 6, generic properties), over the table of methods.
+
+#include "engine/dialog/context.h"
+#include "engine/methods/method.h"
+#include "tests/engine/methods/reader_fixture.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+namespace {
+
+using namespace engine;
+
+/// All segments but the header, whose statistics hold times.
+std::vector<std::vector<std::byte>> payload(const Context& context)
+{
+    std::vector<std::vector<std::byte>> segments;
+    for (std::size_t index = 1; index < segmentCount(context); ++index)
+        segments.push_back(writeSegment(context, index));
+    return segments;
+}
+
+PrepareOptions optionsOf(const std::string& method, double keep, KvType store = KvType::F16)
+{
+    PrepareOptions options;
+    options.method = method;
+    options.keep = keep;
+    options.store = store;
+    return options;
+}
+
+std::uint64_t sum(const std::vector<std::uint32_t>& counts)
+{
+    return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+}
+
+} // namespace
+
+TEST_CASE("ids are unique and unknown names are refused with the known ones")
+{
+    std::set<std::string> ids;
+    for (const MethodInfo& method : methods())
+        CHECK(ids.insert(method.id).second);
+    CHECK(ids.contains("kvzip"));
+    CHECK_THROWS_WITH_AS(findMethod("zip"),
+                         "There is no method \"zip\". Choose one of: kvzip, snapkv, streaming-llm, full.",
+                         Error);
+    CHECK_THROWS_AS(completeSettings(findMethod("snapkv").info, {{"windows", 3}}), Error);
+    CHECK_THROWS_AS(completeSettings(findMethod("snapkv").info, {{"window", 0}}), Error);
+}
+
+TEST_CASE("T1: keeping everything gives the bits of the full cache and the same answer")
+{
+    const auto model = tests::loadReader();
+    const std::string text = tests::makeText(700);
+    const auto full = tests::prepare(model, text, optionsOf("full", 1.0));
+    for (const MethodInfo& method : methods()) {
+        const auto context = tests::prepare(model, text, optionsOf(method.id, 1.0));
+        INFO(method.id);
+        CHECK(contextInfo(*context).keptFraction == 1.0);
+        CHECK(payload(*context) == payload(*full));
+    }
+}
+
+TEST_CASE("budgets are met exactly, lists ascend, and the prefix always stays")
+{
+    const auto model = tests::loadReader();
+    const std::string text = tests::makeText(900);
+    for (const MethodInfo& method : methods()) {
+        if (method.id == "full")
+            continue;
+        for (const double keep : {0.75, 0.3, 0.1}) {
+            const auto context = tests::prepare(model, text, optionsOf(method.id, keep));
+            const ContextInfo& info = contextInfo(*context);
+            const double cells = static_cast<double>(info.layers) * info.kvHeads;
+            INFO(method.id, " keep ", keep, " of ", info.tokens, " tokens");
+            const auto counts = keptCounts(*context);
+            // Rounded once for all cells (kvzip) or once per head (the others).
+            CHECK(std::abs(static_cast<double>(sum(counts)) -
+                           keep * static_cast<double>(info.tokens) * cells) <= cells / 2 + 1);
+            const KvStore& store = context->store();
+            for (std::uint32_t layer = 0; layer < info.layers; ++layer) {
+                for (std::uint32_t head = 0; head < info.kvHeads; ++head) {
+                    const KvList& list = store.list(layer, head);
+                    for (std::uint32_t i = 1; i < list.length(); ++i)
+                        CHECK(list.row(i) > list.row(i - 1));
+                    for (std::uint32_t i = 0; i < info.prefixTokens; ++i)
+                        CHECK(list.row(i) == i);
+                }
+            }
+            std::uint64_t mapped = 0;
+            for (const std::uint16_t count : retentionMap(*context))
+                mapped += count;
+            CHECK(mapped == sum(counts));
+        }
+    }
+}
+
+TEST_CASE("T3: the size of the blocks does not change what is kept, bit for bit")
+{
+    const auto model = tests::loadReader();
+    const std::string text = tests::makeText(600);
+    for (const MethodInfo& method : methods()) {
+        PrepareOptions options = optionsOf(method.id, 0.4, KvType::Kivi4);
+        const auto large = tests::prepare(model, text, options);
+        options.blockRows = 96;
+        const auto small = tests::prepare(model, text, options);
+        INFO(method.id);
+        CHECK(keptCounts(*small) == keptCounts(*large));
+        CHECK(payload(*small) == payload(*large));
+    }
+}
+
+TEST_CASE("the number of threads does not change a bit")
+{
+    const std::string text = tests::makeText(500);
+    const PrepareOptions options = optionsOf("kvzip", 0.3, KvType::Kivi4);
+    const auto two = tests::prepare(tests::loadReader(2), text, options);
+    const auto one = tests::prepare(tests::loadReader(1), text, options);
+    const auto three = tests::prepare(tests::loadReader(3), text, options);
+    CHECK(payload(*one) == payload(*two));
+    CHECK(payload(*three) == payload(*two));
+}
+
+TEST_CASE("next positions: the true length for methods that keep positions, the cache's for StreamingLLM")
+{
+    const auto model = tests::loadReader();
+    const std::string text = tests::makeText(500);
+    for (const MethodInfo& method : methods()) {
+        const auto context = tests::prepare(model, text, optionsOf(method.id, 0.5));
+        const ContextInfo& info = contextInfo(*context);
+        INFO(method.id);
+        if (method.id == "streaming-llm")
+            CHECK(context->store().nextPosition() ==
+                  static_cast<std::int32_t>(context->store().list(0, 0).length()));
+        else
+            CHECK(context->store().nextPosition() ==
+                  static_cast<std::int32_t>(info.prefixTokens + info.tokens));
+    }
+}
+
+TEST_CASE("golden 6.11: StreamingLLM keeps the sinks and the last tokens")
+{
+    const auto model = tests::loadReader();
+    const std::string text = tests::makeText(400);
+    PrepareOptions options = optionsOf("streaming-llm", 1.0);
+    options.budget = 12;
+    options.settings = {{"sinks", 4}};
+    const auto context = tests::prepare(model, text, options);
+    const ContextInfo& info = contextInfo(*context);
+    const KvList& list = context->store().list(1, 3);
+    const auto prefix = static_cast<std::uint32_t>(info.prefixTokens);
+    REQUIRE(list.length() == prefix + 12);
+    const auto total = static_cast<std::uint32_t>(info.prefixTokens + info.tokens);
+    // Sinks count from the first token of all, so the prefix is among the four.
+    const std::uint32_t sinks = std::max(4U, prefix);
+    for (std::uint32_t i = 0; i < list.length(); ++i)
+        CHECK(list.row(i) == (i < sinks ? i : total - list.length() + i));
+}
+
+TEST_CASE("SnapKV keeps its window, and refuses a budget below it")
+{
+    const auto model = tests::loadReader();
+    const std::string text = tests::makeText(400);
+    const auto context = tests::prepare(model, text, optionsOf("snapkv", 0.2));
+    const ContextInfo& info = contextInfo(*context);
+    const auto total = static_cast<std::uint32_t>(info.prefixTokens + info.tokens);
+    for (std::uint32_t head = 0; head < info.kvHeads; ++head) {
+        const KvList& list = context->store().list(0, head);
+        for (std::uint32_t i = 0; i < 32; ++i)
+            CHECK(list.row(list.length() - 32 + i) == total - 32 + i);
+    }
+    PrepareOptions small = optionsOf("snapkv", 1.0);
+    small.budget = 16;
+    CHECK_THROWS_AS(Preparation(model, text, small), Error);
+}
+
+TEST_CASE("KVzip with a global budget keeps the induction head whole, with a uniform one it cannot")
+{
+    const auto model = tests::loadReader();
+    const std::string text = tests::makeText(1500);
+    PrepareOptions options = optionsOf("kvzip", 0.3);
+    const auto global = tests::prepare(model, text, options);
+    options.settings = {{"global", 0}};
+    const auto uniform = tests::prepare(model, text, options);
+    const ContextInfo& info = contextInfo(*global);
+    const auto largest = [](const std::vector<std::uint32_t>& counts) {
+        return *std::ranges::max_element(counts);
+    };
+    // The first three tokens have no three tokens before them and cannot be found by anyone.
+    CHECK(largest(keptCounts(*global)) >= info.tokens - 3);
+    CHECK(largest(keptCounts(*uniform)) <= static_cast<std::uint32_t>(0.31 * static_cast<double>(info.tokens)));
+}
