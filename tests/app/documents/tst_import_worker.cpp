@@ -4,8 +4,8 @@
 #include "tests/app/documents/test_files.h"
 
 #include <algorithm>
-#include <array>
 #include <doctest/doctest.h>
+#include <random>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -151,6 +151,24 @@ TEST_CASE("the worker can read its document and nothing of the user's")
         CHECK(has(found, "socket refused"));
     else
         MESSAGE("SKIPPED: this kernel has no seccomp filter, so the worker could open sockets");
+}
+
+TEST_CASE("damaged PDFs come out of the worker as a document or a sentence")
+{
+    const tests::TemporaryFolder folder;
+    const std::string good = tests::makePdf(
+        {{.texts = {{40, 350, "Some words here"}}}, {.drawing = "0.5 g 10 10 50 50 re f"}, {}});
+    std::mt19937 random(7);
+    for (int round = 0; round < 40; ++round) {
+        std::string bad = good;
+        for (int change = 0; change <= round / 4; ++change)
+            bad[random() % bad.size()] = static_cast<char>(random());
+        try {
+            import(folder.write("bad.pdf", bad));
+        } catch (const Error& error) {
+            CHECK(std::string(error.what()).find("“bad.pdf”") != std::string::npos);
+        }
+    }
 }
 
 TEST_CASE("a program that cannot be started is a sentence")

@@ -167,6 +167,24 @@ TEST_CASE("damaged and cut files are refused or read in part, never a crash")
     }
 }
 
+TEST_CASE("a PDF that needs a password is refused with the reason")
+{
+    const tests::TemporaryFolder folder;
+    std::string pdf = tests::makePdf({{.texts = {{40, 350, "Secret."}}}});
+    const std::string key(32, 'k');
+    const std::string root = "/Root 1 0 R";
+    pdf.replace(pdf.find(root, pdf.find("trailer")), root.size(),
+                root + " /ID [ <00> <00> ] /Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O (" +
+                    key + ") /U (" + key + ") >>");
+    try {
+        app::readDocument(folder.write("locked.pdf", pdf));
+        FAIL("read");
+    } catch (const engine::Error& error) {
+        CHECK(error.code() == ErrorCode::Unsupported);
+        CHECK(std::string(error.what()).starts_with("“locked.pdf” is protected with a password."));
+    }
+}
+
 TEST_CASE("a picture of a page never grows over its limit")
 {
     CHECK(app::cappedScale(600, 800, 2) == 2);
