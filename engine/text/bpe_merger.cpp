@@ -80,6 +80,9 @@ BpeMerger::BpeMerger(const MergeTable& merges)
 
 void BpeMerger::merge(std::vector<MergeSymbol>& word)
 {
+    if (word.size() < 2) {
+        return;
+    }
     link(word);
     while (!m_queue.empty()) {
         const RankQueue::Entry entry = m_queue.pop();

@@ -125,6 +125,7 @@ void BpeTokenizer::addMerges(const GgufFile& file, const std::vector<std::string
         }
         const std::string_view left = merge.substr(0, space);
         const std::string_view right = merge.substr(space + 1);
+        addJoint(left, right);
         const std::int32_t merged = pieceId(std::string(left) + std::string(right));
         m_merges.add(pieceId(left), pieceId(right), {static_cast<std::uint32_t>(rank), merged});
     }
@@ -172,6 +173,22 @@ void BpeTokenizer::encodeFragments(std::string_view text, const std::vector<Frag
     }
 }
 
+/// Notes the bytes at which the two texts of a merge meet.
+void BpeTokenizer::addJoint(std::string_view left, std::string_view right)
+{
+    char32_t last = 0;
+    for (std::size_t position = 0; position < left.size();) {
+        const DecodedCharacter character = decodeUtf8(left, position);
+        last = character.value;
+        position += character.bytes;
+    }
+    const auto leftByte = byteAlphabet().byte(last);
+    const auto rightByte = byteAlphabet().byte(decodeUtf8(right, 0).value);
+    if (leftByte && rightByte) { // other texts are never made from bytes
+        m_joinable.add(static_cast<std::uint8_t>(*leftByte), static_cast<std::uint8_t>(*rightByte));
+    }
+}
+
 std::optional<std::int32_t> BpeTokenizer::wholeWord(std::string_view word,
                                                     std::string& buffer) const
 {
@@ -189,14 +206,23 @@ std::optional<std::int32_t> BpeTokenizer::wholeWord(std::string_view word,
 void BpeTokenizer::encodeWord(std::string_view text, ByteRange range, BpeMerger& merger, Word& word,
                               TokenisedText& out) const
 {
-    word.clear();
     for (std::uint32_t i = range.begin; i < range.end; ++i) {
-        word.push_back({.id = m_byteIds[static_cast<std::uint8_t>(text[i])], .begin = i});
+        const auto byte = static_cast<std::uint8_t>(text[i]);
+        if (!word.empty() && !m_joinable.contains(static_cast<std::uint8_t>(text[i - 1]), byte)) {
+            finishPart(text, i, merger, word, out);
+        }
+        word.push_back({.id = m_byteIds[byte], .begin = i});
     }
+    finishPart(text, range.end, merger, word, out);
+}
+
+void BpeTokenizer::finishPart(std::string_view text, std::uint32_t end, BpeMerger& merger,
+                              Word& word, TokenisedText& out) const
+{
     merger.merge(word);
     const auto count = static_cast<std::int32_t>(vocabulary().size());
     for (std::size_t i = 0; i < word.size(); ++i) {
-        const ByteRange own{word[i].begin, i + 1 < word.size() ? word[i + 1].begin : range.end};
+        const ByteRange own{word[i].begin, i + 1 < word.size() ? word[i + 1].begin : end};
         if (word[i].id < count) {
             append(out, word[i].id, own);
             continue;
@@ -208,6 +234,7 @@ void BpeTokenizer::encodeWord(std::string_view text, ByteRange range, BpeMerger&
             }
         }
     }
+    word.clear();
 }
 
 std::string BpeTokenizer::plainPiece(std::int32_t id) const

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "engine/text/bpe_joinable.h"
 #include "engine/text/bpe_merger.h"
 #include "engine/text/pretokenizer.h"
 #include "engine/text/tokenizer_base.h"
@@ -29,14 +30,18 @@ private:
 
     std::int32_t pieceId(std::string_view piece);
     void addMerges(const GgufFile& file, const std::vector<std::string>& merges);
+    void addJoint(std::string_view left, std::string_view right);
     std::optional<std::int32_t> wholeWord(std::string_view word, std::string& buffer) const;
     void encodeWord(std::string_view text, ByteRange range, BpeMerger& merger, Word& word,
+                    TokenisedText& out) const;
+    void finishPart(std::string_view text, std::uint32_t end, BpeMerger& merger, Word& word,
                     TokenisedText& out) const;
 
     PreTokenizerTraits m_traits;
     std::array<std::int32_t, 256> m_byteIds{};
     // Texts that occur in merges and are no tokens: ids behind the vocabulary.
     std::unordered_map<std::string, std::int32_t> m_extraIds;
+    JoinablePairs m_joinable; // of bytes
     MergeTable m_merges;
 };
 

@@ -122,7 +122,7 @@ void SpmTokenizer::collectCharacters()
         if (!isMergeable(static_cast<std::int32_t>(i))) {
             continue;
         }
-        char32_t previous = kSpaceMark;
+        char32_t previous = 0;
         for (std::size_t position = 0; position < text.size();) {
             const DecodedCharacter character = decodeUtf8(text, position);
             if (character.valid && characterId(character.value) == kNoId) {
@@ -135,8 +135,8 @@ void SpmTokenizer::collectCharacters()
                     m_characterIds.emplace(character.value, id);
                 }
             }
-            if (character.value == kSpaceMark && previous != kSpaceMark) {
-                m_spacesBeginWords = false;
+            if (position > 0) {
+                m_joinable.add(previous, character.value);
             }
             previous = character.value;
             position += character.bytes;
@@ -203,23 +203,19 @@ void SpmTokenizer::encodeFragments(std::string_view text, const std::vector<Frag
 void SpmTokenizer::encodePlain(std::string_view text, ByteRange range, bool spaceBefore,
                                BpeMerger& merger, Word& word, TokenisedText& out) const
 {
-    const std::int32_t spaceId = characterId(kSpaceMark);
-    bool lastIsSpace = spaceBefore;
+    char32_t previous = kSpaceMark;
     if (spaceBefore) {
-        word.push_back({.id = spaceId, .begin = range.begin});
+        word.push_back({.id = characterId(kSpaceMark), .begin = range.begin});
     }
     const std::string_view upToEnd = text.substr(0, range.end);
     for (std::uint32_t position = range.begin; position < range.end;) {
         const DecodedCharacter character = decodeUtf8(upToEnd, position);
-        const bool space = character.value == ' ' || character.value == kSpaceMark;
-        if (space && !lastIsSpace && m_spacesBeginWords) {
-            finishWord(text, position, merger, word, out); // no merge can cross this place
+        const char32_t value = character.value == ' ' ? kSpaceMark : character.value;
+        if (!word.empty() && !m_joinable.contains(previous, value)) {
+            finishWord(text, position, merger, word, out);
         }
-        const std::int32_t id = !character.valid ? kNoId
-                                : space          ? spaceId
-                                                 : characterId(character.value);
-        word.push_back({.id = id, .begin = position});
-        lastIsSpace = space;
+        word.push_back({.id = character.valid ? characterId(value) : kNoId, .begin = position});
+        previous = value;
         position += character.bytes;
     }
     finishWord(text, range.end, merger, word, out);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "engine/text/bpe_joinable.h"
 #include "engine/text/bpe_merger.h"
 #include "engine/text/tokenizer_base.h"
 
@@ -35,7 +36,7 @@ private:
     void appendBytes(std::string_view text, ByteRange range, TokenisedText& out) const;
 
     bool m_addSpacePrefix = true;
-    bool m_spacesBeginWords = true; // no token has a space behind another character
+    JoinablePairs m_joinable;
     std::array<std::optional<std::int32_t>, 256> m_byteTokens;
     std::array<std::int32_t, 128> m_asciiIds{};
     std::unordered_map<char32_t, std::int32_t> m_characterIds; // beyond ASCII
