@@ -26,13 +26,17 @@ say "" "1. Import the handbook"
 
 say "" "2. Prepare it: the model reads it once"
 "$epitome" prepare --data-dir "$work" 1
+context="$("$epitome" contexts --data-dir "$work" | sed -n '2s/ .*//p')"
+
+say "" "3. What was kept, and what it cost in memory"
+"$epitome" inspect --data-dir "$work" "$context"
 
 # Each question is a new process: what it knows comes from the store and nothing is read again.
 # The constructed reader continues a quotation, so the questions quote the beginning of a sentence.
 for question in \
     "The reserve file has a size of" \
     "The tide table of the harbour lists high water at"; do
-    say "" "3. Ask in a new process: $question"
+    say "" "4. Ask in a new process: $question"
     "$epitome" ask --data-dir "$work" --max-tokens 48 1 "$question"
 done
 
