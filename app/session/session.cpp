@@ -1,5 +1,7 @@
 #include "app/session/session.h"
 
+#include "app/documents/import_worker.h"
+
 #include "app/jobs/model_places.h"
 #include "engine/trace/process_memory.h"
 

@@ -1,0 +1,61 @@
+#include "ui/model_menu.h"
+
+#include "ui/text_format.h"
+
+#include <QActionGroup>
+#include <QFileDialog>
+
+namespace ui {
+
+ModelMenu::ModelMenu(QWidget* parent)
+    : QMenu(tr("&Model"), parent)
+{
+    setToolTipsVisible(true);
+    setModels({}, {});
+}
+
+void ModelMenu::setModels(const std::vector<app::FoundModel>& models,
+                          const std::filesystem::path& chosen)
+{
+    clear();
+    auto* group = new QActionGroup(this);
+    bool listed = false;
+    for (const app::FoundModel& model : models) {
+        const QString path = QString::fromStdString(model.info.path.string());
+        QAction* action = addAction(QStringLiteral("%1 (%2, %3)")
+                                        .arg(QString::fromStdString(model.info.name),
+                                             QString::fromStdString(model.info.fileType),
+                                             bytesText(model.info.fileBytes)));
+        action->setCheckable(true);
+        action->setEnabled(model.info.supported);
+        action->setToolTip(model.info.supported
+                               ? path
+                               : QString::fromStdString(model.info.unsupportedReason));
+        const bool isChosen = model.embedded ? chosen.empty() : chosen == model.info.path;
+        action->setChecked(isChosen);
+        listed = listed || isChosen;
+        group->addAction(action);
+        const QString value = model.embedded ? QString() : path;
+        connect(action, &QAction::triggered, this, [this, value] { emit modelChosen(value); });
+    }
+    if (!listed && !chosen.empty()) {
+        QAction* action = addAction(QString::fromStdString(chosen.filename().string()));
+        action->setCheckable(true);
+        action->setChecked(true);
+        group->addAction(action);
+    }
+    addSeparator();
+    connect(addAction(tr("Choose a &file...")), &QAction::triggered, this, &ModelMenu::chooseFile);
+    connect(addAction(tr("&Look for models again")), &QAction::triggered, this,
+            &ModelMenu::rescanRequested);
+}
+
+void ModelMenu::chooseFile()
+{
+    const QString path = QFileDialog::getOpenFileName(parentWidget(), tr("Choose a model"), {},
+                                                      tr("GGUF models (*.gguf);;All files (*)"));
+    if (!path.isEmpty())
+        emit modelChosen(path);
+}
+
+} // namespace ui
