@@ -33,6 +33,8 @@ TEST_CASE("a question is cut down to its last quotation")
     CHECK(asked("What comes after “the green lamp” here?") == "the green lamp");
     CHECK(asked("“One” or “two”?") == "two");
     CHECK(asked("\" padded \"") == "padded");
+    CHECK(asked("\"It goes on…\"") == "It goes on");
+    CHECK(asked("What follows \"He left.\"?") == "He left.");
 }
 
 TEST_CASE("the outer marks count where both kinds stand")
