@@ -45,14 +45,15 @@ DailyCopies::DailyCopies(std::filesystem::path folder, int keep)
 void DailyCopies::makeTodaysCopy(const Database& library) const
 {
     const std::filesystem::path target = m_folder / todaysName();
-    if (m_keep <= 0 || std::filesystem::exists(target))
+    std::error_code failed; // the copy then says what is wrong
+    if (m_keep <= 0 || std::filesystem::exists(target, failed))
         return;
-    std::filesystem::create_directories(m_folder);
+    std::filesystem::create_directories(m_folder, failed);
     library.copyTo(target);
     const auto copies = filesIn(m_folder, "library-day-");
     const std::size_t keep = static_cast<std::size_t>(m_keep);
     for (std::size_t i = 0; i + keep < copies.size(); ++i)
-        std::filesystem::remove(copies[i]);
+        std::filesystem::remove(copies[i], failed);
 }
 
 void DailyCopies::removeAll() const

@@ -50,6 +50,12 @@ std::string quoted(const path& file)
     return text += '"';
 }
 
+bool isThere(const path& file)
+{
+    std::error_code failed;
+    return std::filesystem::exists(file, failed);
+}
+
 bool canWrite(const path& directory)
 {
     return ::access(directory.c_str(), W_OK | X_OK) == 0;
@@ -84,7 +90,7 @@ std::unique_ptr<Database> openForReading(const path& file, OptionsMaker makeOpti
     } catch (const Error& error) {
         const bool cannotCreateLog =
             error.code() == ErrorCode::NotFound || error.code() == ErrorCode::ReadOnly;
-        if (!cannotCreateLog || !std::filesystem::exists(file))
+        if (!cannotCreateLog || !isThere(file))
             throw;
         if (hasPendingLog(file))
             throw Error(ErrorCode::ReadOnly,
@@ -116,7 +122,7 @@ std::unique_ptr<Database> emptyContexts()
 LibraryFiles openReadOnly(const path& dataDir, const LibraryOptions& options, std::string notice)
 {
     const path file = dataDir / kLibraryName;
-    if (!std::filesystem::exists(file))
+    if (!isThere(file))
         throw Error(ErrorCode::NotFound, "There is no library in " + quoted(dataDir) +
                                              ": import a document first, or choose another data "
                                              "folder.");
@@ -125,7 +131,7 @@ LibraryFiles openReadOnly(const path& dataDir, const LibraryOptions& options, st
     files.notice = std::move(notice);
     files.library = openForReading(file, libraryOptions, options);
     requireCurrentSchema(*files.library, librarySchema());
-    if (std::filesystem::exists(dataDir / kContextsName)) {
+    if (isThere(dataDir / kContextsName)) {
         files.contexts = openForReading(dataDir / kContextsName, contextsOptions, options);
         requireCurrentSchema(*files.contexts, contextsSchema());
     } else {
@@ -140,11 +146,12 @@ std::string setAside(const path& file)
 {
     path aside = file;
     aside.replace_filename("contexts-damaged-" + std::to_string(now()) + ".db");
-    std::filesystem::rename(file, aside);
+    renameFile(file, aside);
     for (const char* suffix : {"-wal", "-shm"}) {
         path companion = file;
         companion += suffix;
-        std::filesystem::remove(companion);
+        std::error_code missing;
+        std::filesystem::remove(companion, missing);
     }
     return "The prepared contexts were damaged and had to be moved to " + quoted(aside) +
            "; documents and conversations are all there, but the documents must be prepared again.";

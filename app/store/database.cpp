@@ -173,18 +173,20 @@ bool Database::checkpoint() const
     return true;
 }
 
-void Database::shrink() const
+bool Database::shrink() const
 {
-    checkpoint();
+    if (!checkpoint())
+        return false;
     std::int64_t before = std::numeric_limits<std::int64_t>::max();
     std::int64_t free = integer("PRAGMA freelist_count").value_or(0);
     while (free > 0 && free < before) {
         before = free;
         prepare("PRAGMA incremental_vacuum(" + std::to_string(kShrinkPages) + ")").run();
         if (!checkpoint())
-            return; // the rest waits for a moment without readers
+            return false;
         free = integer("PRAGMA freelist_count").value_or(0);
     }
+    return true;
 }
 
 std::string Database::quickCheck() const
@@ -203,7 +205,7 @@ void Database::copyTo(const std::filesystem::path& target) const
     try {
         run("VACUUM INTO ?1", unfinished.native());
         syncFile(unfinished); // SQLite leaves that to the caller
-        std::filesystem::rename(unfinished, target);
+        renameFile(unfinished, target);
         syncFile(target.parent_path());
     } catch (...) {
         std::filesystem::remove(unfinished, ignored);

@@ -77,8 +77,9 @@ public:
     std::vector<std::byte> readBlob(const char* table, const char* column, std::int64_t row) const;
     /// Moves the log into the file and empties it. False if a reader is in the way.
     bool checkpoint() const;
-    /// Gives free pages back to the file system, in steps that need little free space.
-    void shrink() const;
+    /// Gives free pages back to the file system, in steps that need little free space. False if
+    /// a reader is in the way.
+    bool shrink() const;
     /// Structure check; empty when it is sound. Reads the whole file.
     std::string quickCheck() const;
     /// Writes a compact copy to `target`, which appears only when it is complete and on the disk.

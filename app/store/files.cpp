@@ -40,4 +40,15 @@ void syncFile(const std::filesystem::path& path)
                         std::strerror(systemError));
 }
 
+void renameFile(const std::filesystem::path& from, const std::filesystem::path& to)
+{
+    std::error_code failed;
+    std::filesystem::rename(from, to, failed);
+    if (failed)
+        throw engine::Error(engine::ErrorCode::ReadOnly,
+                            "The file \"" + from.string() + "\" cannot be renamed to \"" +
+                                to.string() + "\": allow writing to its folder.",
+                            failed.message());
+}
+
 } // namespace app

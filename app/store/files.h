@@ -26,4 +26,7 @@ private:
 /// Errors: DiskFull, Damaged.
 void syncFile(const std::filesystem::path& path);
 
+/// Errors: ReadOnly.
+void renameFile(const std::filesystem::path& from, const std::filesystem::path& to);
+
 } // namespace app

@@ -18,7 +18,8 @@ void migrate(Database& database, std::span<const std::string_view> steps,
         return;
     const auto version = static_cast<std::size_t>(database.schemaVersion());
     if (version > 0 && !copyFolder.empty()) {
-        std::filesystem::create_directories(copyFolder);
+        std::error_code failed; // the copy then says what is wrong
+        std::filesystem::create_directories(copyFolder, failed);
         const std::string name =
             database.file().stem().string() + "-version-" + std::to_string(version) + ".db";
         database.copyTo(copyFolder / name);
