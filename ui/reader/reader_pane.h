@@ -38,6 +38,7 @@ public:
     std::size_t page() const { return m_page; }
     bool hasCitationMark() const;
     bool isPageDrawn() const;
+    bool isKeptShown() const { return m_retention != nullptr; }
 
     void askForPage();
     void zoomIn();

@@ -1,0 +1,180 @@
+// The window from the outside: drop, read, ask, cite, restart, and what goes wrong.
+
+#include "tests/ui/window_fixture.h"
+#include "ui/conversation/conversation_pane.h"
+#include "ui/library/document_list_model.h"
+#include "ui/library/library_pane.h"
+#include "ui/message_bar.h"
+#include "ui/reader/reader_pane.h"
+
+#include <QAbstractButton>
+#include <QAbstractItemModelTester>
+#include <QComboBox>
+#include <QFile>
+#include <QPainter>
+#include <QPdfWriter>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QTest>
+
+namespace {
+
+constexpr int kPatience = 240'000;
+
+/// A PDF of three pages with a sentence of its own on each.
+QString writePdf(const QString& folder)
+{
+    const QString path = folder + QStringLiteral("/harbour.pdf");
+    QPdfWriter writer(path);
+    writer.setTitle(QStringLiteral("The harbour report"));
+    QPainter painter(&writer);
+    const QStringList pages{
+        QStringLiteral("The amber falcon lives in the ruined tower above the northern harbour."),
+        QStringLiteral("Seven grey barges carried turnips from Velden to the salt market."),
+        QStringLiteral("Old Marten keeps the brass key under a flat stone beside the well.")};
+    for (int page = 0; page < pages.size(); ++page) {
+        if (page > 0)
+            writer.newPage();
+        painter.drawText(QRect(500, 800, 8000, 3000), Qt::TextWordWrap, pages[page]);
+    }
+    painter.end();
+    return path;
+}
+
+/// A text that takes a while to read.
+QString writeLongText(const QString& folder)
+{
+    const QString path = folder + QStringLiteral("/long.txt");
+    QFile file(path);
+    if (!file.open(QFile::WriteOnly))
+        return {};
+    for (int i = 0; i < 1500; ++i) {
+        file.write(QStringLiteral("Entry %1 of the register names barrel %2 and carter %3.\n\n")
+                       .arg(i)
+                       .arg(i * 7919 % 10007)
+                       .arg(i * 104729 % 9973)
+                       .toUtf8());
+    }
+    return path;
+}
+
+} // namespace
+
+class TestWindow : public QObject
+{
+    Q_OBJECT
+private slots:
+    void dropReadAskCite()
+    {
+        tests::WindowFixture fixture;
+        QAbstractItemModelTester tester(&fixture.window().library().model());
+        fixture.drop(writePdf(fixture.folder()));
+        QVERIFY(fixture.waitUntilReady());
+        QVERIFY(fixture.ask(QStringLiteral("Seven grey barges carried")));
+        QCOMPARE(fixture.window().conversation().lastText(),
+                 QStringLiteral("turnips from Velden to the salt market."));
+
+        auto* citation = fixture.window().conversation().findChild<QPushButton*>(
+            QStringLiteral("citation"));
+        QVERIFY(citation != nullptr);
+        QCOMPARE(citation->text(), QStringLiteral("p. 2"));
+        QCOMPARE(fixture.window().reader().page(), std::size_t{0});
+        QTest::mouseClick(citation, Qt::LeftButton);
+        QCOMPARE(fixture.window().reader().page(), std::size_t{1});
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.window().reader().hasCitationMark(), kPatience);
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.window().reader().isPageDrawn(), kPatience);
+    }
+
+    void theNextStartAnswersWithoutReadingAgain()
+    {
+        tests::WindowFixture fixture;
+        fixture.drop(writePdf(fixture.folder()));
+        QVERIFY(fixture.waitUntilReady());
+        QVERIFY(fixture.ask(QStringLiteral("Old Marten keeps the")));
+        const QString first = fixture.window().conversation().lastText();
+
+        fixture.restart();
+        QTRY_COMPARE_WITH_TIMEOUT(fixture.window().library().model().rowCount(), 1, kPatience);
+        const auto id = fixture.window()
+                            .library()
+                            .model()
+                            .index(0)
+                            .data(ui::DocumentListModel::IdRole)
+                            .toLongLong();
+        fixture.window().library().select(id);
+        QVERIFY(fixture.waitUntilReady());
+        QSignalSpy progressed(&fixture.session(), &app::Session::jobProgressed);
+        QVERIFY(fixture.ask(QStringLiteral("Old Marten keeps the")));
+        QCOMPARE(fixture.window().conversation().lastText(), first);
+        QCOMPARE(first, QStringLiteral("brass key under a flat stone beside the well."));
+        QCOMPARE(progressed.count(), 0);
+        // The conversation of the first run is there, and the new one.
+        auto* chooser = fixture.window().conversation().findChild<QComboBox*>();
+        QTRY_COMPARE_WITH_TIMEOUT(chooser->count(), 3, kPatience);
+    }
+
+    void whatIsNotInTheDocumentIsSaidSo()
+    {
+        tests::WindowFixture fixture;
+        fixture.drop(writePdf(fixture.folder()));
+        QVERIFY(fixture.waitUntilReady());
+        QVERIFY(fixture.ask(QStringLiteral("Purple elephants never visited Rome")));
+        QCOMPARE(fixture.window().conversation().lastText(),
+                 QStringLiteral("The document does not continue this."));
+    }
+
+    void pauseResumeCancel()
+    {
+        tests::WindowFixture fixture;
+        QSignalSpy progressed(&fixture.session(), &app::Session::jobProgressed);
+        fixture.drop(writeLongText(fixture.folder()));
+        QTRY_VERIFY_WITH_TIMEOUT(progressed.count() > 1, kPatience);
+        const auto jobId = [&] {
+            const auto& model = fixture.window().library().model();
+            const auto* row = model.row(progressed[0][0].value<app::RecordId>());
+            return row != nullptr && row->job ? row->job->id : 0;
+        };
+        QTRY_VERIFY_WITH_TIMEOUT(jobId() != 0, kPatience);
+        fixture.session().pauseJob(jobId());
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.stateText().contains(QStringLiteral("Paused")), kPatience);
+
+        // A paused job survives the program and goes on from its blocks.
+        fixture.restart();
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.stateText().contains(QStringLiteral("Paused")), kPatience);
+        const auto* row = fixture.window().library().model().row(
+            fixture.window().library().model().index(0).data(ui::DocumentListModel::IdRole).toLongLong());
+        QVERIFY(row != nullptr && row->job);
+        fixture.session().resumeJob(row->job->id);
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.stateText().contains(QStringLiteral("Ready")), kPatience);
+    }
+
+    void aBadFileIsASentence()
+    {
+        tests::WindowFixture fixture;
+        const QString path = fixture.folder() + QStringLiteral("/empty.pdf");
+        QFile file(path);
+        QVERIFY(file.open(QFile::WriteOnly));
+        file.close();
+        fixture.drop(path);
+        QTRY_VERIFY_WITH_TIMEOUT(!fixture.window().messages().sentence().isEmpty(), kPatience);
+        QVERIFY(fixture.window().messages().sentence().contains(QStringLiteral("empty")));
+        QCOMPARE(fixture.window().library().model().rowCount(), 0);
+    }
+
+    void everyControlHasAName()
+    {
+        tests::WindowFixture fixture;
+        for (const QWidget* each : fixture.window().findChildren<QWidget*>()) {
+            if (each->focusPolicy() == Qt::NoFocus || !each->isVisibleTo(&fixture.window()))
+                continue;
+            const auto* button = qobject_cast<const QAbstractButton*>(each);
+            const bool named =
+                !each->accessibleName().isEmpty() || (button != nullptr && !button->text().isEmpty());
+            QVERIFY2(named, qPrintable(QString::fromLatin1(each->metaObject()->className()) + u' ' +
+                                       each->objectName()));
+        }
+    }
+};
+
+QTEST_MAIN(TestWindow)
+#include "tst_window.moc"
