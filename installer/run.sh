@@ -21,11 +21,15 @@ say "There is no display, so the same job runs in the terminal."
 work="$(mktemp -d)"
 trap 'rm -rf -- "$work"' EXIT
 
+# Progress overwrites its line on a terminal; in a log it would be a line each time.
+quiet=()
+[ -t 2 ] || quiet=(--quiet)
+
 say "" "1. Import the handbook"
-"$epitome" import --data-dir "$work" "$handbook"
+"$epitome" import "${quiet[@]}" --data-dir "$work" "$handbook"
 
 say "" "2. Prepare it: the model reads it once"
-"$epitome" prepare --data-dir "$work" 1
+"$epitome" prepare "${quiet[@]}" --data-dir "$work" 1
 context="$("$epitome" contexts --data-dir "$work" | sed -n '2s/ .*//p')"
 
 say "" "3. What was kept, and what it cost in memory"
