@@ -1,7 +1,7 @@
 #pragma once
 
-// The engine's public face: load a model, prepare a document, ask questions. Everything the program above
-// needs is here; the headers in the sub-folders are the engine's own.
+// The engine's public face: load a model, prepare a document, ask questions. Everything the program
+// above needs is here; the headers in the sub-folders are the engine's own.
 
 #include "engine/dialog/exchange.h"
 #include "engine/error.h"
@@ -28,7 +28,7 @@ using kernels::KvType;
 std::string kvTypeName(KvType type);
 KvType parseKvType(std::string_view name);
 
-// ---------------------------------------------------------------------------------------------- models
+// ------------------------------------------------------------------------------------------ models
 
 enum class Device
 {
@@ -40,7 +40,7 @@ enum class Device
 struct LoadOptions
 {
     Device device = Device::Auto;
-    unsigned threads = 0; // 0: all cores
+    unsigned threads = 0;       // 0: all cores
     bool exactProducts = false; // quantised weights times float32 activations instead of 8-bit ones
 };
 
@@ -67,15 +67,18 @@ struct ModelInfo
     std::string unsupportedReason; // a sentence, when not supported
 };
 
-/// Throws Error for a file that is not a model; a model of an unknown kind is returned as not supported.
+/// Throws Error for a file that is not a model; a model of an unknown kind is returned as not
+/// supported.
 ModelInfo readModelInfo(const std::filesystem::path& path);
 
-/// The tokenizer of a model file, without its weights; the file may be a vocabulary alone. Throws Error.
+/// The tokenizer of a model file, without its weights; the file may be a vocabulary alone. Throws
+/// Error.
 std::unique_ptr<const Tokenizer> openTokenizer(const std::filesystem::path& path);
 
 class LoadedModel; // engine/model/model.h
 
-/// Throws Error. The result is shared by preparations and conversations and used by one thread at a time.
+/// Throws Error. The result is shared by preparations and conversations and used by one thread at a
+/// time.
 std::shared_ptr<LoadedModel> loadModel(const std::filesystem::path& path,
                                        const LoadOptions& options = {});
 
@@ -86,11 +89,11 @@ std::string modelIdentity(const LoadedModel& model);
 /// "CPU, 2 threads, AVX2", and why no GPU is used when one was asked for or could be expected.
 std::string deviceSentence(const LoadedModel& model);
 
-/// Logits after the given ids: of the last position, or of all (ids.size() * vocabulary floats). The KV cache
-/// is float32.
+/// Logits after the given ids: of the last position, or of all (ids.size() * vocabulary floats).
+/// The KV cache is float32.
 std::vector<float> logits(LoadedModel& model, std::span<const std::int32_t> ids, bool all);
 
-// --------------------------------------------------------------------------------------------- methods
+// ----------------------------------------------------------------------------------------- methods
 
 struct MethodParameter
 {
@@ -114,7 +117,7 @@ struct MethodInfo
 /// Every method, in the order in which the user sees them.
 std::vector<MethodInfo> methods();
 
-// ----------------------------------------------------------------------------------------- preparation
+// ------------------------------------------------------------------------------------- preparation
 
 struct PrepareOptions
 {
@@ -129,7 +132,7 @@ struct PrepareOptions
 
 struct PrepareProgress
 {
-    std::string phase; // "Reading", "Scoring", "Packing"
+    std::string phase;            // "Reading", "Scoring", "Packing"
     std::uint64_t tokensDone = 0; // within the phase
     std::uint64_t tokensTotal = 0;
     double fraction = 0; // of all the work, by estimated cost
@@ -155,10 +158,10 @@ struct ContextInfo
     std::map<std::string, double> settings;
     double keep = 1;
     KvType store = KvType::F16;
-    std::string textHash; // of the document's text
+    std::string textHash;     // of the document's text
     std::uint64_t tokens = 0; // of the document
     std::uint64_t prefixTokens = 0;
-    double keptFraction = 1; // measured: kept pairs / all pairs of the document
+    double keptFraction = 1;       // measured: kept pairs / all pairs of the document
     std::uint64_t bytesFull = 0;   // the same tokens at float16, nothing dropped
     std::uint64_t bytesStored = 0; // of the pages as they are
     std::uint64_t peakBytes = 0;   // process peak while preparing
@@ -169,14 +172,14 @@ struct ContextInfo
 
 class Context; // engine/dialog/context.h: an immutable prepared document
 
-/// Reads a document once. Work is cut into blocks; after each, the new checkpoint pieces can be stored, and a later
-/// Preparation with the same arguments that is given them continues where the last one stopped, with
-/// bit-identical results. Used by one thread at a time.
+/// Reads a document once. Work is cut into blocks; after each, the new checkpoint pieces can be
+/// stored, and a later Preparation with the same arguments that is given them continues where the
+/// last one stopped, with bit-identical results. Used by one thread at a time.
 class Preparation
 {
 public:
-    /// Throws Error: BadInput for options, TooLarge for a document longer than the model's window (the
-    /// sentence names both and what to do).
+    /// Throws Error: BadInput for options, TooLarge for a document longer than the model's window
+    /// (the sentence names both and what to do).
     Preparation(std::shared_ptr<LoadedModel> model, std::string_view documentText,
                 const PrepareOptions& options);
     ~Preparation();
@@ -186,8 +189,8 @@ public:
     /// Replays stored pieces, in the order in which they were taken. Throws Damaged or Mismatch.
     void restore(std::span<const std::byte> piece);
 
-    /// Does the next block; false when there is nothing left to do. Throws Error(Cancelled) when stopped; the
-    /// object can then be continued or thrown away.
+    /// Does the next block; false when there is nothing left to do. Throws Error(Cancelled) when
+    /// stopped; the object can then be continued or thrown away.
     bool advance(std::stop_token stop = {});
 
     /// The piece for the block just done; empty if the block needs none.
@@ -204,7 +207,7 @@ private:
     std::unique_ptr<Impl> m_impl;
 };
 
-// --------------------------------------------------------------------------------------------- contexts
+// ---------------------------------------------------------------------------------------- contexts
 
 const ContextInfo& contextInfo(const Context& context);
 
@@ -215,8 +218,8 @@ std::vector<std::uint16_t> retentionMap(const Context& context);
 /// Byte range in the document's text of each document token.
 std::vector<ByteRange> tokenRanges(const Context& context);
 
-/// Number of artefact segments, and one of them: segment 0 is the header; the others hold keys and values, at most
-/// 8 MiB each.
+/// Number of artefact segments, and one of them: segment 0 is the header; the others hold keys and
+/// values, at most 8 MiB each.
 std::size_t segmentCount(const Context& context);
 std::vector<std::byte> writeSegment(const Context& context, std::size_t index);
 
@@ -227,15 +230,15 @@ std::vector<std::uint32_t> readKeptCounts(std::span<const std::byte> headerSegme
 /// The same as tokenRanges(), from a header segment without a model. Throws Damaged.
 std::vector<ByteRange> readTokenRanges(std::span<const std::byte> headerSegment);
 
-/// Loads a stored context; `readSegment(i)` gives segment i. Every field is checked against the model:
-/// Mismatch when it was made by another model, tokenizer or RoPE configuration, or (with a non-empty
-/// `textHash`) for another text; Damaged when it contradicts itself.
-std::shared_ptr<const Context> loadContext(
-    const std::shared_ptr<LoadedModel>& model,
-    const std::function<std::vector<std::byte>(std::size_t)>& readSegment,
-    std::string_view textHash);
+/// Loads a stored context; `readSegment(i)` gives segment i. Every field is checked against the
+/// model: Mismatch when it was made by another model, tokenizer or RoPE configuration, or (with a
+/// non-empty `textHash`) for another text; Damaged when it contradicts itself.
+std::shared_ptr<const Context>
+loadContext(const std::shared_ptr<LoadedModel>& model,
+            const std::function<std::vector<std::byte>(std::size_t)>& readSegment,
+            std::string_view textHash);
 
-// ---------------------------------------------------------------------------------------- conversations
+// ----------------------------------------------------------------------------------- conversations
 
 struct AskOptions
 {
@@ -257,7 +260,7 @@ struct Evidence
     struct Place
     {
         std::uint32_t token = 0; // document token index
-        float mass = 0;          // share of the sentence's attention on the document, all layers and heads
+        float mass = 0; // share of the sentence's attention on the document, all layers and heads
     };
     std::vector<Place> places; // heaviest first, at most 64
 };
@@ -275,19 +278,21 @@ struct Answer
     std::vector<Evidence> evidence;
 };
 
-/// Questions about one context. The context is shared and never changed; each conversation has its own tail.
+/// Questions about one context. The context is shared and never changed; each conversation has its
+/// own tail.
 class Conversation
 {
 public:
-    /// `earlier` are exchanges of a stored conversation; they are read into the tail at the first question.
+    /// `earlier` are exchanges of a stored conversation; they are read into the tail at the first
+    /// question.
     Conversation(std::shared_ptr<LoadedModel> model, std::shared_ptr<const Context> context,
                  std::vector<Exchange> earlier = {});
     ~Conversation();
     Conversation(const Conversation&) = delete;
     Conversation& operator=(const Conversation&) = delete;
 
-    /// Streams whole UTF-8 characters to `onText` and returns the complete answer. A requested stop ends it
-    /// normally with stoppedByUser. Throws Error.
+    /// Streams whole UTF-8 characters to `onText` and returns the complete answer. A requested stop
+    /// ends it normally with stoppedByUser. Throws Error.
     Answer ask(const std::string& question, const AskOptions& options,
                const std::function<void(std::string_view)>& onText, std::stop_token stop = {});
 

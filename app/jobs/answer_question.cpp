@@ -45,8 +45,10 @@ ContextRecord chooseContext(const Library& library, RecordId documentId, RecordI
             return record;
     }
     throw engine::Error(engine::ErrorCode::NotFound,
-                        "\"" + document.title + "\" has not been prepared yet. Prepare it first; with "
-                        "the command line: epitome prepare " + std::to_string(documentId) + ".");
+                        "\"" + document.title +
+                            "\" has not been prepared yet. Prepare it first; with "
+                            "the command line: epitome prepare " +
+                            std::to_string(documentId) + ".");
 }
 
 OpenContext openContext(const Library& library, const ContextRecord& record,
@@ -69,9 +71,10 @@ std::vector<engine::Exchange> exchangesOf(const std::vector<MessageRecord>& mess
     for (const MessageRecord& each : messages)
         byId[each.id] = &each;
     std::vector<engine::Exchange> exchanges;
-    const auto last = std::ranges::find_if(messages.rbegin(), messages.rend(), [](const auto& each) {
-        return each.role == MessageRole::Assistant && each.status != MessageStatus::Failed;
-    });
+    const auto last =
+        std::ranges::find_if(messages.rbegin(), messages.rend(), [](const auto& each) {
+            return each.role == MessageRole::Assistant && each.status != MessageStatus::Failed;
+        });
     const MessageRecord* answer = last == messages.rend() ? nullptr : &*last;
     while (answer != nullptr && byId.contains(answer->parentId)) {
         const MessageRecord* question = byId[answer->parentId];
@@ -109,8 +112,8 @@ Answered answerQuestion(Library& library, const OpenContext& open, RecordId conv
     const RecordId parent = earlier.empty() ? 0 : earlier.back().id;
     const RecordId questionId = library.appendMessage(
         message(conversationId, parent, MessageRole::User, question, MessageStatus::Complete));
-    MessageRecord stored = message(conversationId, questionId, MessageRole::Assistant, "",
-                                   MessageStatus::Partial);
+    MessageRecord stored =
+        message(conversationId, questionId, MessageRole::Assistant, "", MessageStatus::Partial);
     stored.id = library.appendMessage(stored);
 
     Answered answered;

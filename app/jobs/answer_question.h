@@ -21,8 +21,8 @@ struct OpenContext
     std::vector<PageRecord> pages;
 };
 
-/// The context to ask: `contextId`, or with 0 the document's newest Ready one. Throws engine::Error(NotFound) with what
-/// to do when the document was not prepared.
+/// The context to ask: `contextId`, or with 0 the document's newest Ready one. Throws
+/// engine::Error(NotFound) with what to do when the document was not prepared.
 ContextRecord chooseContext(const Library& library, RecordId documentId, RecordId contextId);
 
 /// Loads segments and checks them against the model and the document's text. Throws engine::Error.
@@ -43,9 +43,9 @@ struct Answered
     AnswerFacts facts;
 };
 
-/// Asks one question and stores it: the question is on the disk before the first token is generated, the answer when it
-/// is complete. `conversationId` 0 starts a conversation. Throws engine::Error; the question stays stored
-/// and its answer is marked failed.
+/// Asks one question and stores it: the question is on the disk before the first token is
+/// generated, the answer when it is complete. `conversationId` 0 starts a conversation. Throws
+/// engine::Error; the question stays stored and its answer is marked failed.
 Answered answerQuestion(Library& library, const OpenContext& open, RecordId conversationId,
                         const std::string& question, const engine::AskOptions& options,
                         const std::function<void(std::string_view)>& onText,

@@ -42,8 +42,7 @@ bool isWordByte(char c)
 /// A quotation must not begin or end inside a word of the document.
 bool standsAlone(const std::string& text, std::size_t begin, std::size_t end)
 {
-    const bool cutsFront =
-        begin > 0 && isWordByte(text[begin - 1]) && isWordByte(text[begin]);
+    const bool cutsFront = begin > 0 && isWordByte(text[begin - 1]) && isWordByte(text[begin]);
     const bool cutsBack = end < text.size() && isWordByte(text[end]) && isWordByte(text[end - 1]);
     return !cutsFront && !cutsBack;
 }
@@ -72,7 +71,8 @@ std::vector<std::string> splitWords(const std::string& sentence)
     return words;
 }
 
-/// The longest run of at least kQuoteWords words (or the whole sentence if shorter) that the text contains.
+/// The longest run of at least kQuoteWords words (or the whole sentence if shorter) that the text
+/// contains.
 std::vector<Match> longestOccurrences(const NormalisedText& text, const std::string& sentence)
 {
     if (auto whole = occurrences(text, sentence); !whole.empty())
@@ -117,13 +117,15 @@ std::optional<CitationRecord> citePage(const CitedDocument& document,
             massOfPage[pageIndexOf(document.pages, document.tokenRanges[place.token].begin)] +=
                 place.mass;
     }
-    const auto best = std::ranges::max_element(massOfPage, {}, [](const auto& e) { return e.second; });
+    const auto best =
+        std::ranges::max_element(massOfPage, {}, [](const auto& e) { return e.second; });
     if (best == massOfPage.end() || best->second < kClearShare)
         return std::nullopt;
     CitationRecord citation;
     citation.pageIndex = best->first;
     citation.pageLabel = document.pages[best->first].label;
-    citation.range = {document.pages[best->first].range.begin, document.pages[best->first].range.begin};
+    citation.range = {document.pages[best->first].range.begin,
+                      document.pages[best->first].range.begin};
     return citation;
 }
 
@@ -163,9 +165,9 @@ std::vector<CitationRecord> findCitations(const CitedDocument& document,
         return citations;
     const NormalisedText text(document.text);
     for (const engine::Evidence& evidence : answer.evidence) {
-        const std::string_view sentence = std::string_view(answer.text)
-                                              .substr(evidence.sentence.begin,
-                                                      evidence.sentence.end - evidence.sentence.begin);
+        const std::string_view sentence =
+            std::string_view(answer.text)
+                .substr(evidence.sentence.begin, evidence.sentence.end - evidence.sentence.begin);
         const auto citation = citeSentence(document, text, sentence, evidence);
         if (citation && std::ranges::find(citations, *citation) == citations.end())
             citations.push_back(*citation);

@@ -45,16 +45,16 @@ fs::path embeddedModel()
     std::error_code ignored;
     const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
     const fs::path name = "constructed-reader.gguf";
-    for (const fs::path& place :
-         {program / "resources" / name, program / ".." / "resources" / name,
-          program / ".." / ".." / "resources" / name,
-          program / ".." / "share" / "epitome" / "models" / name}) {
+    for (const fs::path& place : {program / "resources" / name, program / ".." / "resources" / name,
+                                  program / ".." / ".." / "resources" / name,
+                                  program / ".." / "share" / "epitome" / "models" / name}) {
         if (fs::exists(place, ignored))
             return fs::weakly_canonical(place, ignored);
     }
-    throw engine::Error(engine::ErrorCode::NotFound,
-                        "The reader that comes with Epitome (" + name.string() +
-                            ") is missing. Build or install Epitome again, or choose a model file.");
+    throw engine::Error(
+        engine::ErrorCode::NotFound,
+        "The reader that comes with Epitome (" + name.string() +
+            ") is missing. Build or install Epitome again, or choose a model file.");
 }
 
 } // namespace app

@@ -49,8 +49,8 @@ FoundModel describe(const fs::path& path)
 void scan(const fs::path& folder, std::set<fs::path>& seen, std::vector<FoundModel>& models)
 {
     std::error_code error;
-    fs::recursive_directory_iterator entry(
-        folder, fs::directory_options::skip_permission_denied, error);
+    fs::recursive_directory_iterator entry(folder, fs::directory_options::skip_permission_denied,
+                                           error);
     for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
         if (entry.depth() > kMaxDepth)
             entry.disable_recursion_pending();

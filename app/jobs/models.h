@@ -14,9 +14,10 @@ struct FoundModel
     bool embedded = false; // delivered with the program
 };
 
-/// The embedded reader and every GGUF file in the usual places, with the reason where one cannot be used. Vision
-/// projectors and further parts of split files are left out; a file reached by two paths is listed once.
-/// Never throws for a file that cannot be read: it is listed as not supported.
+/// The embedded reader and every GGUF file in the usual places, with the reason where one cannot be
+/// used. Vision projectors and further parts of split files are left out; a file reached by two
+/// paths is listed once. Never throws for a file that cannot be read: it is listed as not
+/// supported.
 std::vector<FoundModel> findModels(const std::filesystem::path& dataDirectory);
 
 } // namespace app

@@ -28,7 +28,8 @@ ByteRange NormalisedText::original(std::size_t begin, std::size_t end) const
 {
     if (begin >= end)
         return {m_offsets[begin], m_offsets[begin]};
-    // The byte behind the last one, not the next one's start: blanks that were dropped stay outside.
+    // The byte behind the last one, not the next one's start: blanks that were dropped stay
+    // outside.
     return {m_offsets[begin], m_offsets[end - 1] + 1};
 }
 

@@ -9,8 +9,9 @@
 
 namespace app {
 
-/// A text with every run of white space made one space, and the way back to the original bytes: quotations are
-/// compared in this form, because a page's line breaks are not part of what was said.
+/// A text with every run of white space made one space, and the way back to the original bytes:
+/// quotations are compared in this form, because a page's line breaks are not part of what was
+/// said.
 class NormalisedText
 {
 public:

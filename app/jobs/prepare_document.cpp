@@ -45,7 +45,8 @@ private:
     double m_firstFraction = 0;
 };
 
-/// Replays stored blocks; what cannot be used is dropped and done again. Returns how many were used.
+/// Replays stored blocks; what cannot be used is dropped and done again. Returns how many were
+/// used.
 std::size_t resume(PrepareStorage& storage, RecordId contextId,
                    std::unique_ptr<engine::Preparation>& preparation,
                    const std::function<std::unique_ptr<engine::Preparation>()>& makeFresh)
@@ -63,7 +64,8 @@ std::size_t resume(PrepareStorage& storage, RecordId contextId,
         return true;
     });
     if (bad) {
-        // A piece may have been applied in part: start from nothing rather than from something unknown.
+        // A piece may have been applied in part: start from nothing rather than from something
+        // unknown.
         preparation = makeFresh();
         used = 0;
     }
@@ -97,9 +99,8 @@ RecordId LibraryPrepareStorage::begin(const ContextRecord& record)
 void LibraryPrepareStorage::checkpoints(
     RecordId context, const std::function<bool(std::span<const std::byte>)>& visit)
 {
-    m_library.checkpoints(context, [&](std::size_t, std::span<const std::byte> bytes) {
-        return visit(bytes);
-    });
+    m_library.checkpoints(
+        context, [&](std::size_t, std::span<const std::byte> bytes) { return visit(bytes); });
 }
 
 void LibraryPrepareStorage::appendCheckpoint(RecordId context, std::size_t index,

@@ -18,8 +18,8 @@ struct PrepareStatus
     bool resumed = false;         // earlier blocks were taken from checkpoints
 };
 
-/// Where a preparation's finished blocks go and come from. Each call returns when the bytes are safe, so that a kill
-/// at any moment loses at most the block under way.
+/// Where a preparation's finished blocks go and come from. Each call returns when the bytes are
+/// safe, so that a kill at any moment loses at most the block under way.
 class PrepareStorage
 {
 public:
@@ -70,10 +70,10 @@ struct PreparedDocument
     std::shared_ptr<const engine::Context> context;
 };
 
-/// Reads a document with a model, block by block, and stores what the method keeps. Blocks that an earlier run with
-/// the same model, text and options has finished are not done again; the result is the same bit for bit.
-/// Ready only after every segment was committed and read back. Throws engine::Error; Cancelled leaves the
-/// finished blocks for the next time.
+/// Reads a document with a model, block by block, and stores what the method keeps. Blocks that an
+/// earlier run with the same model, text and options has finished are not done again; the result is
+/// the same bit for bit. Ready only after every segment was committed and read back. Throws
+/// engine::Error; Cancelled leaves the finished blocks for the next time.
 PreparedDocument prepareDocument(PrepareStorage& storage, RecordId documentId,
                                  const std::string& text,
                                  const std::shared_ptr<engine::LoadedModel>& model,

@@ -7,8 +7,8 @@
 
 namespace app {
 
-/// Everything that decides the result of a preparation besides model and text, as stable JSON text: two preparations
-/// with the same text continue each other.
+/// Everything that decides the result of a preparation besides model and text, as stable JSON text:
+/// two preparations with the same text continue each other.
 std::string settingsJson(const engine::PrepareOptions& options);
 /// Inverse of settingsJson. Throws engine::Error(Damaged).
 engine::PrepareOptions optionsFromJson(const std::string& json);

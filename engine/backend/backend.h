@@ -12,8 +12,8 @@
 
 namespace engine {
 
-/// The operations of a transformer on one device. Shapes and formulas are those of the kernels with the same
-/// names; a method here unwraps nothing more than which device runs it.
+/// The operations of a transformer on one device. Shapes and formulas are those of the kernels with
+/// the same names; a method here unwraps nothing more than which device runs it.
 class Backend
 {
 public:
@@ -32,9 +32,8 @@ public:
     virtual void add(std::span<float> x, std::span<const float> y) = 0;
     virtual void siluMul(std::span<float> gate, std::span<const float> up) = 0;
     virtual void rope(std::span<float> x, std::span<const std::int32_t> positions,
-                      std::span<const double> frequencies, std::size_t heads,
-                      std::size_t headDim, kernels::cpu::RopePairing pairing,
-                      float magnitude) = 0;
+                      std::span<const double> frequencies, std::size_t heads, std::size_t headDim,
+                      kernels::cpu::RopePairing pairing, float magnitude) = 0;
     virtual void attention(std::span<float> out, std::span<float> lse, std::span<const float> q,
                            std::span<const kernels::KvListView> lists,
                            std::span<const kernels::EntryRange> visible,
@@ -44,8 +43,8 @@ public:
                                 std::size_t headDim) = 0;
     virtual void scorePass(std::span<float> scores, std::span<const float> q,
                            std::span<const kernels::KvListView> lists,
-                           std::span<const kernels::EntryRange> visible,
-                           std::span<const float> lse, const kernels::ScoreSpec& spec,
+                           std::span<const kernels::EntryRange> visible, std::span<const float> lse,
+                           const kernels::ScoreSpec& spec,
                            const kernels::AttentionShape& shape) = 0;
     /// Calls work(begin, end) for pieces of [0, count) on the backend's host threads.
     virtual void parallelFor(std::size_t count, std::size_t grain,
@@ -59,8 +58,8 @@ std::unique_ptr<Backend> makeCpuBackend(unsigned threads, kernels::cpu::Activati
 
 enum class Device; // engine/engine.h
 
-/// The backend for a wish. Throws Unsupported with the reason when a GPU is demanded and cannot be used;
-/// `Auto` takes the CPU then and says why in sentence(). `threads` 0 means all cores.
+/// The backend for a wish. Throws Unsupported with the reason when a GPU is demanded and cannot be
+/// used; `Auto` takes the CPU then and says why in sentence(). `threads` 0 means all cores.
 std::unique_ptr<Backend> makeBackend(Device device, unsigned threads,
                                      kernels::cpu::Activations activations);
 

@@ -68,9 +68,8 @@ public:
         cpu::attention(out, lse, q, lists, visible, shape, m_pool);
     }
 
-    void mergeAttention(std::span<float> out, std::span<float> lse,
-                        std::span<const float> otherOut, std::span<const float> otherLse,
-                        std::size_t headDim) override
+    void mergeAttention(std::span<float> out, std::span<float> lse, std::span<const float> otherOut,
+                        std::span<const float> otherLse, std::size_t headDim) override
     {
         cpu::mergeAttention(out, lse, otherOut, otherLse, headDim);
     }

@@ -57,9 +57,9 @@ std::vector<std::byte> writeHeader(const Context& context, std::size_t segments)
 
 } // namespace
 
-std::vector<std::vector<SegmentPart>> planSegments(
-    std::uint32_t lists, const std::function<std::uint32_t(std::uint32_t)>& pageCount,
-    const std::function<std::size_t(std::uint32_t, std::uint32_t)>& pageBytes)
+std::vector<std::vector<SegmentPart>>
+planSegments(std::uint32_t lists, const std::function<std::uint32_t(std::uint32_t)>& pageCount,
+             const std::function<std::size_t(std::uint32_t, std::uint32_t)>& pageBytes)
 {
     std::vector<std::vector<SegmentPart>> segments;
     std::size_t bytes = kSegmentBytes;

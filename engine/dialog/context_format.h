@@ -8,8 +8,8 @@
 
 namespace engine {
 
-// The context artefact, described in docs/file-formats.md. Segment 0 is the header; segments 1.. hold whole
-// (layer, KV head) lists or consecutive runs of their pages.
+// The context artefact, described in docs/file-formats.md. Segment 0 is the header; segments 1..
+// hold whole (layer, KV head) lists or consecutive runs of their pages.
 
 constexpr std::uint32_t kContextMagic = 0x58435045; // "EPCX"
 constexpr std::uint32_t kSegmentMagic = 0x53435045; // "EPCS"
@@ -27,9 +27,9 @@ struct SegmentPart
 };
 
 /// How the pages are distributed over segments 1..; depends only on the page types and lengths.
-std::vector<std::vector<SegmentPart>> planSegments(
-    std::uint32_t lists, const std::function<std::uint32_t(std::uint32_t)>& pageCount,
-    const std::function<std::size_t(std::uint32_t, std::uint32_t)>& pageBytes);
+std::vector<std::vector<SegmentPart>>
+planSegments(std::uint32_t lists, const std::function<std::uint32_t(std::uint32_t)>& pageCount,
+             const std::function<std::size_t(std::uint32_t, std::uint32_t)>& pageBytes);
 
 /// The header's leading part, which is readable without a model.
 void writeContextInfo(ByteWriter& writer, const ContextInfo& info);

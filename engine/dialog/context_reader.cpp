@@ -1,5 +1,5 @@
-// Loading a stored context. The bytes are treated as hostile: every count is compared with what the model, the header
-// and the rest of the segment allow before it is used.
+// Loading a stored context. The bytes are treated as hostile: every count is compared with what the
+// model, the header and the rest of the segment allow before it is used.
 
 #include "engine/dialog/context.h"
 #include "engine/dialog/context_format.h"
@@ -69,9 +69,9 @@ void checkShape(ByteReader& reader, const KvShape& stored, const KvShape* expect
 {
     if (stored.layers == 0 || stored.kvHeads == 0 || stored.layers > kMaxLists / stored.kvHeads)
         reader.fail("shape");
-    if (expected != nullptr && (stored.layers != expected->layers ||
-                                stored.kvHeads != expected->kvHeads ||
-                                stored.headDim != expected->headDim))
+    if (expected != nullptr &&
+        (stored.layers != expected->layers || stored.kvHeads != expected->kvHeads ||
+         stored.headDim != expected->headDim))
         reader.fail("shape");
 }
 
@@ -117,9 +117,9 @@ Header readHeader(std::span<const std::byte> bytes, const KvShape* expected)
 void checkIdentity(const ContextInfo& info, const LoadedModel& model, std::string_view textHash)
 {
     if (info.modelIdentity != model.identity()) {
-        throw Error(ErrorCode::Mismatch,
-                    "The document was prepared for " + info.modelName + ", not for " +
-                        model.info().name + ". Choose that model, or prepare the document again.");
+        throw Error(ErrorCode::Mismatch, "The document was prepared for " + info.modelName +
+                                             ", not for " + model.info().name +
+                                             ". Choose that model, or prepare the document again.");
     }
     if (!textHash.empty() && info.textHash != textHash) {
         throw Error(ErrorCode::Mismatch,
@@ -223,10 +223,8 @@ std::vector<std::uint32_t> readKeptCounts(std::span<const std::byte> headerSegme
     const Header header = readHeader(headerSegment, nullptr);
     std::vector<std::uint32_t> counts;
     for (const ListPlan& list : header.lists) {
-        counts.push_back(static_cast<std::uint32_t>(
-            std::ranges::count_if(list.rows, [&](std::uint32_t row) {
-                return header.roles[row] == Role::Document;
-            })));
+        counts.push_back(static_cast<std::uint32_t>(std::ranges::count_if(
+            list.rows, [&](std::uint32_t row) { return header.roles[row] == Role::Document; })));
     }
     return counts;
 }
@@ -236,10 +234,10 @@ std::vector<ByteRange> readTokenRanges(std::span<const std::byte> headerSegment)
     return readHeader(headerSegment, nullptr).ranges;
 }
 
-std::shared_ptr<const Context> loadContext(
-    const std::shared_ptr<LoadedModel>& model,
-    const std::function<std::vector<std::byte>(std::size_t)>& readSegment,
-    std::string_view textHash)
+std::shared_ptr<const Context>
+loadContext(const std::shared_ptr<LoadedModel>& model,
+            const std::function<std::vector<std::byte>(std::size_t)>& readSegment,
+            std::string_view textHash)
 {
     const std::vector<std::byte> first = readSegment(0);
     checkIdentity(readContextInfo(std::span<const std::byte>(first)), *model, textHash);

@@ -173,8 +173,8 @@ void Conversation::Impl::generate(std::vector<float> logits, const AskOptions& o
     answer.tokensPerSecond = answer.tokens > 1 && decoding > 0 ? (answer.tokens - 1) / decoding : 0;
 }
 
-/// The rows that chose a sentence's tokens are the ones before them: they are run once more, sentence by sentence,
-/// with the sums of their attention taken. The tail ends as it was.
+/// The rows that chose a sentence's tokens are the ones before them: they are run once more,
+/// sentence by sentence, with the sums of their attention taken. The tail ends as it was.
 void Conversation::Impl::collectEvidence(const KvStore::Mark& beforeLast,
                                          std::int32_t lastOfQuestion, const Generated& generated,
                                          Answer& answer)
@@ -187,7 +187,7 @@ void Conversation::Impl::collectEvidence(const KvStore::Mark& beforeLast,
     std::size_t row = 0;
     for (const ByteRange& sentence : splitSentences(answer.text)) {
         std::size_t end = row;
-        while (end < generated.ids.size() && 
+        while (end < generated.ids.size() &&
                (end == row || generated.ends[end] <= sentence.end + generated.blanks))
             ++end;
         if (end == row)
@@ -229,7 +229,8 @@ Answer Conversation::ask(const std::string& question, const AskOptions& options,
         impl.read(std::span(tokens).first(tokens.size() - 1), Role::Query, LogitRows::None, none,
                   stop);
         const KvStore::Mark beforeLast = impl.store.mark();
-        auto logits = impl.read(std::span(tokens).last(1), Role::Query, LogitRows::Last, none, stop);
+        auto logits =
+            impl.read(std::span(tokens).last(1), Role::Query, LogitRows::Last, none, stop);
         impl.generate(std::move(logits), options, onText, stop, start, answer, generated);
         answer.tokensInContext = impl.store.rowCount();
         impl.collectEvidence(beforeLast, tokens.back(), generated, answer);
@@ -242,8 +243,8 @@ Answer Conversation::ask(const std::string& question, const AskOptions& options,
     impl.inTail = impl.exchanges.size();
     const auto& roles = impl.store.roles();
     const auto& prepared = impl.context->store().roles();
-    answer.tokensReread = static_cast<std::uint64_t>(
-        std::ranges::count(roles, Role::Document) - std::ranges::count(prepared, Role::Document));
+    answer.tokensReread = static_cast<std::uint64_t>(std::ranges::count(roles, Role::Document) -
+                                                     std::ranges::count(prepared, Role::Document));
     return answer;
 }
 

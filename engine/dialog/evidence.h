@@ -7,7 +7,8 @@
 
 namespace engine {
 
-/// Adds up where rows look in the document: attention after the softmax, summed over rows, heads and layers.
+/// Adds up where rows look in the document: attention after the softmax, summed over rows, heads
+/// and layers.
 class EvidenceHooks final : public Hooks
 {
 public:

@@ -81,8 +81,8 @@ public:
                 kept += store.list(layer, head).length() -
                         std::min(store.list(layer, head).length(), plan.prefixRows());
         }
-        return static_cast<double>(kept) / (static_cast<double>(plan.documentRows()) *
-                                            shape.layers * shape.kvHeads);
+        return static_cast<double>(kept) /
+               (static_cast<double>(plan.documentRows()) * shape.layers * shape.kvHeads);
     }
 
     ContextInfo describe() const
@@ -133,8 +133,9 @@ void Preparation::restore(std::span<const std::byte> piece)
 {
     Impl& impl = *m_impl;
     if (!impl.next) {
-        throw Error(ErrorCode::Mismatch,
-                    "The saved progress is longer than this preparation. Prepare the document again.");
+        throw Error(
+            ErrorCode::Mismatch,
+            "The saved progress is longer than this preparation. Prepare the document again.");
     }
     const Job job = std::move(*impl.next);
     const auto state = replayJobCheckpoint(job, impl.store, impl.model->backend(), piece);

@@ -21,8 +21,9 @@ void checkFits(const LoadedModel& model, std::size_t prefixTokens, std::size_t d
 {
     const std::uint32_t window = model.config().contextLength;
     if (documentTokens == 0) {
-        throw Error(ErrorCode::BadInput,
-                    "The document has no text to prepare. If it is a scan, run text recognition first.");
+        throw Error(
+            ErrorCode::BadInput,
+            "The document has no text to prepare. If it is a scan, run text recognition first.");
     }
     if (prefixTokens + documentTokens + kRoomForQuestion > window) {
         throw Error(ErrorCode::TooLarge,

@@ -22,8 +22,7 @@ std::vector<std::int32_t> PromptTokens::prefix() const
     const std::string text = m_builder.prefix();
     // A template that writes BOS itself must not get a second one.
     const bool written = !m_bos.empty() && text.starts_with(m_bos);
-    std::vector<std::int32_t> ids =
-        m_tokenizer.encode(text, SpecialTokens::Parse, !written).ids;
+    std::vector<std::int32_t> ids = m_tokenizer.encode(text, SpecialTokens::Parse, !written).ids;
     // Some models also ask for EOS behind every text; a prompt goes on.
     if (ids.size() > 1 && m_tokenizer.eos() && ids.back() == *m_tokenizer.eos() && !written)
         ids.pop_back();

@@ -45,8 +45,7 @@ Subject subjectOf(const ModelConfig& config, const Weights& weights)
         }
     }
     const auto type = weights.layers.front().gate.type;
-    subject.quantised =
-        type == kernels::WeightType::Q8_0 || type == kernels::WeightType::Q4_0;
+    subject.quantised = type == kernels::WeightType::Q8_0 || type == kernels::WeightType::Q4_0;
     return subject;
 }
 
@@ -92,9 +91,10 @@ public:
             }
         });
         row.tokensPerSecond = tokens / row.seconds;
-        row.achieved = 2.0 * static_cast<double>(m_subject.multiplyAdds) * row.tokensPerSecond / kGiga;
-        row.limit = (m_subject.quantised ? m_limits.int8OpsPerSecond : m_limits.fmaFlopsPerSecond) /
-                    kGiga;
+        row.achieved =
+            2.0 * static_cast<double>(m_subject.multiplyAdds) * row.tokensPerSecond / kGiga;
+        row.limit =
+            (m_subject.quantised ? m_limits.int8OpsPerSecond : m_limits.fmaFlopsPerSecond) / kGiga;
         row.unit = m_subject.quantised ? "Gop/s int8" : "GFLOP/s";
         return row;
     }
@@ -114,8 +114,8 @@ public:
         const ModelConfig& config = *m_subject.config;
         const double cached = 4.0 * config.layers * config.kvHeads * config.headDim * depth;
         row.tokensPerSecond = count / row.seconds;
-        row.achieved = (static_cast<double>(m_subject.bytesPerToken) + cached) *
-                       row.tokensPerSecond / kGiga;
+        row.achieved =
+            (static_cast<double>(m_subject.bytesPerToken) + cached) * row.tokensPerSecond / kGiga;
         row.limit = m_limits.readBytesPerSecond / kGiga;
         row.unit = "GB/s";
         return row;

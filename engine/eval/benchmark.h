@@ -13,7 +13,7 @@ struct BenchmarkOptions
     unsigned threads = 0;
     std::vector<std::uint32_t> prompts{512};
     std::uint32_t generate = 16;
-    std::uint32_t depth = 0;              // tokens in the cache before the decode is measured
+    std::uint32_t depth = 0;               // tokens in the cache before the decode is measured
     std::uint32_t attentionTokens = 16384; // 0 leaves the attention measurement out
 };
 
@@ -39,9 +39,10 @@ struct BenchmarkResult
     std::vector<BenchmarkRow> rows;
 };
 
-/// Measures the machine's limits and the model's speed in one run on the same threads: prefill as multiply-adds over
-/// the arithmetic peak, decode as bytes read over the read bandwidth, attention over the float32 peak.
-/// Calls `onRow` as results come. A multiply-add counts as two operations. Throws Error.
+/// Measures the machine's limits and the model's speed in one run on the same threads: prefill as
+/// multiply-adds over the arithmetic peak, decode as bytes read over the read bandwidth, attention
+/// over the float32 peak. Calls `onRow` as results come. A multiply-add counts as two operations.
+/// Throws Error.
 BenchmarkResult runBenchmark(const BenchmarkOptions& options,
                              const std::function<void(const BenchmarkRow&)>& onRow);
 

@@ -7,8 +7,8 @@
 
 namespace engine {
 
-/// A model of a given shape with random Q8_0 weights in memory, for measuring: its answers mean nothing, its
-/// speed is that of a real model of the shape.
+/// A model of a given shape with random Q8_0 weights in memory, for measuring: its answers mean
+/// nothing, its speed is that of a real model of the shape.
 class RandomModel
 {
 public:
@@ -26,7 +26,8 @@ private:
     std::uint32_t m_state = 1;
 };
 
-/// 16 layers, width 2048, 32/8 heads of 64, feed-forward 8192: about 1 billion parameters without the vocabulary.
+/// 16 layers, width 2048, 32/8 heads of 64, feed-forward 8192: about 1 billion parameters without
+/// the vocabulary.
 ModelConfig oneBillionShape();
 
 } // namespace engine

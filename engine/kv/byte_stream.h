@@ -17,14 +17,11 @@ class ByteWriter
 {
 public:
     template <typename T>
-        requires std::is_trivially_copyable_v<T>
-    void put(const T& value)
-    {
-        putBytes(std::as_bytes(std::span(&value, 1)));
-    }
+    requires std::is_trivially_copyable_v<T>
+    void put(const T& value) { putBytes(std::as_bytes(std::span(&value, 1))); }
 
     template <typename T>
-        requires std::is_trivially_copyable_v<T>
+    requires std::is_trivially_copyable_v<T>
     void putArray(std::span<const T> values)
     {
         put(static_cast<std::uint64_t>(values.size()));
@@ -53,8 +50,9 @@ private:
     std::vector<std::byte> m_bytes;
 };
 
-/// Reads what ByteWriter wrote from bytes that may be anything: every length is compared with what is left before
-/// memory is taken. Throws Error(Damaged) with the given name of the thing in the sentence.
+/// Reads what ByteWriter wrote from bytes that may be anything: every length is compared with what
+/// is left before memory is taken. Throws Error(Damaged) with the given name of the thing in the
+/// sentence.
 class ByteReader
 {
 public:
@@ -64,8 +62,7 @@ public:
     {}
 
     template <typename T>
-        requires std::is_trivially_copyable_v<T>
-    T get(const char* field)
+    requires std::is_trivially_copyable_v<T> T get(const char* field)
     {
         T value;
         std::memcpy(&value, getBytes(sizeof(T), field).data(), sizeof(T));
@@ -73,8 +70,7 @@ public:
     }
 
     template <typename T>
-        requires std::is_trivially_copyable_v<T>
-    std::vector<T> getArray(const char* field)
+    requires std::is_trivially_copyable_v<T> std::vector<T> getArray(const char* field)
     {
         const auto count = get<std::uint64_t>(field);
         if (count > m_rest.size() / sizeof(T))

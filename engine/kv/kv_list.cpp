@@ -19,7 +19,8 @@ std::shared_ptr<KvPage> makePage(KvType type, std::size_t headDim)
     return page;
 }
 
-/// Calls piece(page, firstRowInPage, count, offset) for the parts of [first, first + count) in each page.
+/// Calls piece(page, firstRowInPage, count, offset) for the parts of [first, first + count) in each
+/// page.
 template <typename Piece>
 void forEachPiece(std::uint32_t first, std::size_t count, const Piece& piece)
 {
@@ -62,20 +63,21 @@ void KvList::append(KvType type, std::span<const float> keys, std::span<const fl
 {
     assert(kernels::isAppendable(type));
     std::vector<float> piece;
-    forEachPiece(m_length, rows.size(), [&](std::size_t index, std::size_t inPage, std::size_t part,
-                                      std::size_t done) {
-        if (index == m_pages.size())
-            m_pages.push_back(makePage(type, headDim));
-        KvPage& page = writablePage(index);
-        assert(kernels::isAppendable(page.type));
-        piece.resize(part * headDim);
-        for (std::size_t r = 0; r < part; ++r)
-            std::copy_n(&keys[(done + r) * stride], headDim, &piece[r * headDim]);
-        kernels::cpu::encodeKeys(page.type, page.keys.data(), piece, headDim, inPage);
-        for (std::size_t r = 0; r < part; ++r)
-            std::copy_n(&values[(done + r) * stride], headDim, &piece[r * headDim]);
-        kernels::cpu::encodeValues(page.type, page.values.data(), piece, headDim, inPage);
-    });
+    forEachPiece(m_length, rows.size(),
+                 [&](std::size_t index, std::size_t inPage, std::size_t part, std::size_t done) {
+                     if (index == m_pages.size())
+                         m_pages.push_back(makePage(type, headDim));
+                     KvPage& page = writablePage(index);
+                     assert(kernels::isAppendable(page.type));
+                     piece.resize(part * headDim);
+                     for (std::size_t r = 0; r < part; ++r)
+                         std::copy_n(&keys[(done + r) * stride], headDim, &piece[r * headDim]);
+                     kernels::cpu::encodeKeys(page.type, page.keys.data(), piece, headDim, inPage);
+                     for (std::size_t r = 0; r < part; ++r)
+                         std::copy_n(&values[(done + r) * stride], headDim, &piece[r * headDim]);
+                     kernels::cpu::encodeValues(page.type, page.values.data(), piece, headDim,
+                                                inPage);
+                 });
     addRows(rows);
 }
 
@@ -98,13 +100,15 @@ void KvList::keep(std::span<const std::uint32_t> ascending, std::size_t headDim)
     std::vector<std::uint32_t> rows;
     for (std::size_t run = 0; run < ascending.size(); run += rows.size()) {
         rows.clear();
-        for (std::size_t i = run; i < ascending.size() && ascending[i] == ascending[run] + (i - run); ++i)
+        for (std::size_t i = run;
+             i < ascending.size() && ascending[i] == ascending[run] + (i - run); ++i)
             rows.push_back(row(ascending[i]));
         keys.resize(rows.size() * headDim);
         values.resize(rows.size() * headDim);
         readKeys(keys, ascending[run], headDim);
         readValues(values, ascending[run], headDim);
-        kept.append(m_pages[ascending[run] / kPageRows]->type, keys, values, headDim, headDim, rows);
+        kept.append(m_pages[ascending[run] / kPageRows]->type, keys, values, headDim, headDim,
+                    rows);
     }
     kept.m_rows.shrink_to_fit();
     *this = std::move(kept);
@@ -112,32 +116,35 @@ void KvList::keep(std::span<const std::uint32_t> ascending, std::size_t headDim)
 
 void KvList::readKeys(std::span<float> out, std::uint32_t first, std::size_t headDim) const
 {
-    forEachPiece(first, out.size() / headDim, [&](std::size_t index, std::size_t inPage,
-                                                  std::size_t part, std::size_t done) {
-        const KvPage& page = *m_pages[index];
-        kernels::cpu::decodeKeys(page.type, out.subspan(done * headDim, part * headDim),
-                                 page.keys.data(), headDim, inPage, part);
-    });
+    forEachPiece(first, out.size() / headDim,
+                 [&](std::size_t index, std::size_t inPage, std::size_t part, std::size_t done) {
+                     const KvPage& page = *m_pages[index];
+                     kernels::cpu::decodeKeys(page.type,
+                                              out.subspan(done * headDim, part * headDim),
+                                              page.keys.data(), headDim, inPage, part);
+                 });
 }
 
 void KvList::readValues(std::span<float> out, std::uint32_t first, std::size_t headDim) const
 {
-    forEachPiece(first, out.size() / headDim, [&](std::size_t index, std::size_t inPage,
-                                                  std::size_t part, std::size_t done) {
-        const KvPage& page = *m_pages[index];
-        kernels::cpu::decodeValues(page.type, out.subspan(done * headDim, part * headDim),
-                                   page.values.data(), headDim, inPage, part);
-    });
+    forEachPiece(first, out.size() / headDim,
+                 [&](std::size_t index, std::size_t inPage, std::size_t part, std::size_t done) {
+                     const KvPage& page = *m_pages[index];
+                     kernels::cpu::decodeValues(page.type,
+                                                out.subspan(done * headDim, part * headDim),
+                                                page.values.data(), headDim, inPage, part);
+                 });
 }
 
 void KvList::writeKeys(std::span<const float> keys, std::uint32_t first, std::size_t headDim)
 {
-    forEachPiece(first, keys.size() / headDim, [&](std::size_t index, std::size_t inPage,
-                                                   std::size_t part, std::size_t done) {
-        KvPage& page = writablePage(index);
-        kernels::cpu::encodeKeys(page.type, page.keys.data(),
-                                 keys.subspan(done * headDim, part * headDim), headDim, inPage);
-    });
+    forEachPiece(first, keys.size() / headDim,
+                 [&](std::size_t index, std::size_t inPage, std::size_t part, std::size_t done) {
+                     KvPage& page = writablePage(index);
+                     kernels::cpu::encodeKeys(page.type, page.keys.data(),
+                                              keys.subspan(done * headDim, part * headDim), headDim,
+                                              inPage);
+                 });
 }
 
 void KvList::pack(KvType type, std::size_t headDim)
@@ -170,8 +177,8 @@ void KvList::views(std::vector<kernels::KvPageView>& out) const
     for (std::size_t index = 0; index < m_pages.size(); ++index) {
         const KvPage& page = *m_pages[index];
         const std::size_t rows = std::min(kPageRows, m_length - index * kPageRows);
-        out.push_back({page.keys.data(), page.values.data(), page.type,
-                       static_cast<std::uint32_t>(rows)});
+        out.push_back(
+            {page.keys.data(), page.values.data(), page.type, static_cast<std::uint32_t>(rows)});
     }
 }
 

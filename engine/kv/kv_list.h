@@ -19,8 +19,9 @@ struct KvPage
     std::vector<std::byte> values;
 };
 
-/// The cached entries of one (layer, KV head), oldest first. Full pages are shared between copies; the last page
-/// is copied before it is written, so a copy of a list is a snapshot that costs no page.
+/// The cached entries of one (layer, KV head), oldest first. Full pages are shared between copies;
+/// the last page is copied before it is written, so a copy of a list is a snapshot that costs no
+/// page.
 class KvList
 {
 public:
@@ -29,8 +30,9 @@ public:
     /// Which row of the store's row table entry `index` came from.
     std::uint32_t row(std::uint32_t index) const { return m_identity ? index : m_rows[index]; }
 
-    /// Appends one entry for each of the given store rows (ascending). The last page must be appendable or
-    /// full. keys and values are (rows.size(), stride) with `headDim` used elements each.
+    /// Appends one entry for each of the given store rows (ascending). The last page must be
+    /// appendable or full. keys and values are (rows.size(), stride) with `headDim` used elements
+    /// each.
     void append(kernels::KvType type, std::span<const float> keys, std::span<const float> values,
                 std::size_t stride, std::size_t headDim, std::span<const std::uint32_t> rows);
 

@@ -26,10 +26,10 @@ struct KvShape
     std::uint32_t headDim = 0;
 };
 
-/// Keys and values of every (layer, KV head) in lists that may differ in length and may be empty, and the
-/// table of rows that they came from. A row's `order` is its index in that table: it decides causality.
-/// A row's `pos` is what RoPE saw. The length of a list is neither.
-/// Copying a store copies no page: copies are snapshots that share pages until one of them writes.
+/// Keys and values of every (layer, KV head) in lists that may differ in length and may be empty,
+/// and the table of rows that they came from. A row's `order` is its index in that table: it
+/// decides causality. A row's `pos` is what RoPE saw. The length of a list is neither. Copying a
+/// store copies no page: copies are snapshots that share pages until one of them writes.
 class KvStore
 {
 public:
@@ -38,7 +38,8 @@ public:
     const KvShape& shape() const { return m_shape; }
     kernels::KvType workingType() const { return m_working; }
 
-    /// Adds rows to the row table and returns the order of the first; next_pos follows the last one.
+    /// Adds rows to the row table and returns the order of the first; next_pos follows the last
+    /// one.
     std::uint32_t appendRows(std::span<const std::int32_t> positions, Role role);
 
     /// Appends the keys and values of the given rows (ascending) to every head of a layer.
@@ -53,7 +54,8 @@ public:
     const KvList& list(std::uint32_t layer, std::uint32_t head) const;
     KvList& list(std::uint32_t layer, std::uint32_t head);
 
-    /// Views of all lists of a layer. The views live as long as `storage` and until the store changes.
+    /// Views of all lists of a layer. The views live as long as `storage` and until the store
+    /// changes.
     struct LayerViews
     {
         std::vector<std::vector<kernels::KvPageView>> pages;

@@ -8,8 +8,8 @@
 namespace engine {
 namespace {
 
-/// Bytes hashed at the start, middle and end of each tensor: enough to tell fine-tunes apart without
-/// reading a file of gigabytes.
+/// Bytes hashed at the start, middle and end of each tensor: enough to tell fine-tunes apart
+/// without reading a file of gigabytes.
 constexpr std::size_t kSampleBytes = 4096;
 
 void hashText(Sha256& hash, std::string_view text)
@@ -108,9 +108,10 @@ std::vector<float> logits(LoadedModel& model, std::span<const std::int32_t> ids,
         throw Error(ErrorCode::BadInput, "Give at least one token id.");
     for (const std::int32_t id : ids) {
         if (id < 0 || static_cast<std::uint32_t>(id) >= model.config().vocabularySize) {
-            throw Error(ErrorCode::BadInput,
-                        "The token id " + std::to_string(id) + " is not in the model's vocabulary of " +
-                            std::to_string(model.config().vocabularySize) + " tokens.");
+            throw Error(ErrorCode::BadInput, "The token id " + std::to_string(id) +
+                                                 " is not in the model's vocabulary of " +
+                                                 std::to_string(model.config().vocabularySize) +
+                                                 " tokens.");
         }
     }
     KvStore store(model.kvShape(), KvType::F32);

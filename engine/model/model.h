@@ -44,7 +44,8 @@ private:
     std::string m_identity;
 };
 
-/// Facts of an opened file; fills unsupportedReason instead of throwing for a model of an unknown kind.
+/// Facts of an opened file; fills unsupportedReason instead of throwing for a model of an unknown
+/// kind.
 ModelInfo describeModel(const std::filesystem::path& path, const GgufFile& file);
 
 } // namespace engine

@@ -45,9 +45,9 @@ const ModelFamily& familyOf(const GgufFile& file, const std::string& architectur
     std::string known;
     for (const ModelFamily& each : families)
         known += (known.empty() ? "" : ", ") + std::string(each.architecture);
-    throw Error(ErrorCode::Unsupported, file.name() + " has the architecture \"" + architecture +
-                                            "\", which Epitome does not know. Choose a model of one of: " +
-                                            known + ".");
+    throw Error(ErrorCode::Unsupported,
+                file.name() + " has the architecture \"" + architecture +
+                    "\", which Epitome does not know. Choose a model of one of: " + known + ".");
 }
 
 std::uint32_t vocabularySizeOf(const GgufFile& file)
@@ -55,8 +55,9 @@ std::uint32_t vocabularySizeOf(const GgufFile& file)
     const GgufTensor* embedding = file.findTensor("token_embd.weight");
     if (embedding == nullptr || embedding->shape.size() != 2) {
         throw Error(ErrorCode::Damaged,
-                    file.name() + " is damaged: the tensor token_embd.weight is missing. It may be a "
-                                  "vocabulary without a model; choose another file.");
+                    file.name() +
+                        " is damaged: the tensor token_embd.weight is missing. It may be a "
+                        "vocabulary without a model; choose another file.");
     }
     return bounded(file, "token_embd.weight rows", embedding->shape[1], 1U << 24U);
 }
@@ -74,11 +75,12 @@ ModelConfig readModelConfig(const GgufFile& file)
     config.layers = required(file, prefix + "block_count", kMaxLayers);
     config.width = required(file, prefix + "embedding_length", kMaxWidth);
     config.heads = required(file, prefix + "attention.head_count", kMaxHeads);
-    config.kvHeads = optionalUint(file, prefix + "attention.head_count_kv", config.heads, kMaxHeads);
+    config.kvHeads =
+        optionalUint(file, prefix + "attention.head_count_kv", config.heads, kMaxHeads);
     config.ffnWidth = required(file, prefix + "feed_forward_length", kMaxWidth);
     config.contextLength = required(file, prefix + "context_length", kMaxContext);
-    config.headDim = optionalUint(file, prefix + "attention.key_length", config.width / config.heads,
-                                  kMaxHeadDim);
+    config.headDim = optionalUint(file, prefix + "attention.key_length",
+                                  config.width / config.heads, kMaxHeadDim);
     config.normEpsilon = static_cast<float>(
         file.findNumber(prefix + "attention.layer_norm_rms_epsilon").value_or(1e-5));
     config.vocabularySize = vocabularySizeOf(file);

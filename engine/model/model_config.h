@@ -9,7 +9,8 @@
 
 namespace engine {
 
-/// The facts about a model that the forward pass needs; no name of a family is asked for after loading.
+/// The facts about a model that the forward pass needs; no name of a family is asked for after
+/// loading.
 struct ModelConfig
 {
     std::string architecture;
@@ -29,7 +30,8 @@ struct ModelConfig
 };
 
 /// Reads the configuration of a supported architecture.
-/// Throws Unsupported (unknown architecture, head size the kernels lack) or Damaged, naming the field.
+/// Throws Unsupported (unknown architecture, head size the kernels lack) or Damaged, naming the
+/// field.
 ModelConfig readModelConfig(const GgufFile& file);
 
 } // namespace engine

@@ -17,8 +17,8 @@ std::string fileTypeOf(const GgufFile& file)
     }
     if (bytesByType.empty())
         return "none";
-    const auto most = std::ranges::max_element(
-        bytesByType, {}, [](const auto& entry) { return entry.second; });
+    const auto most =
+        std::ranges::max_element(bytesByType, {}, [](const auto& entry) { return entry.second; });
     const GgufTensorType* type = findGgufTensorType(most->first);
     if (type == nullptr || most->second < total / 5 * 4)
         return "mixed";

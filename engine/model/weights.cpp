@@ -115,8 +115,7 @@ Weights mapWeights(std::shared_ptr<const GgufFile> file, const ModelConfig& conf
     Weights weights;
     weights.file = std::move(file);
     const GgufFile& source = *weights.file;
-    weights.embedding =
-        matrix(source, "token_embd.weight", config.vocabularySize, config.width);
+    weights.embedding = matrix(source, "token_embd.weight", config.vocabularySize, config.width);
     for (std::uint32_t index = 0; index < config.layers; ++index)
         weights.layers.push_back(mapLayer(source, config, index));
     weights.outputNorm = vector(source, "output_norm.weight", config.width);

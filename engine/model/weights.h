@@ -20,10 +20,10 @@ struct LayerWeights
     std::vector<float> queryBias;     // empty, or one per row of the matrix
     std::vector<float> keyBias;
     std::vector<float> valueBias;
-    std::vector<float> ffnNorm;    // (width)
-    kernels::WeightView gate;      // (ffnWidth, width)
-    kernels::WeightView up;        // (ffnWidth, width)
-    kernels::WeightView down;      // (width, ffnWidth)
+    std::vector<float> ffnNorm; // (width)
+    kernels::WeightView gate;   // (ffnWidth, width)
+    kernels::WeightView up;     // (ffnWidth, width)
+    kernels::WeightView down;   // (width, ffnWidth)
 };
 
 /// Where every tensor of a model is. Keeps the file mapped.

@@ -15,8 +15,8 @@ struct LayerStep
     std::uint32_t layer = 0;
     std::uint32_t layers = 0; // of the model
     const Job* job = nullptr;
-    std::span<const std::uint32_t> rows;      // store rows (orders) that are being processed
-    std::span<const std::int32_t> positions;  // of those rows
+    std::span<const std::uint32_t> rows;     // store rows (orders) that are being processed
+    std::span<const std::int32_t> positions; // of those rows
     const KvStore* store = nullptr;
 };
 
@@ -28,17 +28,19 @@ struct Segment
     std::vector<std::int32_t> queryShift;
 };
 
-/// Runs score passes over the layer just attended to: after its keys were appended, before anything is dropped.
+/// Runs score passes over the layer just attended to: after its keys were appended, before anything
+/// is dropped.
 class Scorer
 {
 public:
     virtual ~Scorer() = default;
-    /// (kvHeads, spec.scored) floats; see kernels::cpu::scorePass. Normaliser::Full needs needsLse().
+    /// (kvHeads, spec.scored) floats; see kernels::cpu::scorePass. Normaliser::Full needs
+    /// needsLse().
     virtual std::vector<float> run(const kernels::ScoreSpec& spec) = 0;
 };
 
-/// What a method can do inside the layer loop (hooks h1 to h6). The loop knows no method: a method that needs a branch
-/// there needs a better hook instead. The defaults are plain causal attention.
+/// What a method can do inside the layer loop (hooks h1 to h6). The loop knows no method: a method
+/// that needs a branch there needs a better hook instead. The defaults are plain causal attention.
 class Hooks
 {
 public:
@@ -47,7 +49,8 @@ public:
     /// h1: may change the rows of a job before it starts.
     virtual void onRows(Job& /*job*/) {}
 
-    /// h2: read only. normed (rows, width) is the input of the projections; query, key before RoPE, and value.
+    /// h2: read only. normed (rows, width) is the input of the projections; query, key before RoPE,
+    /// and value.
     virtual void onProjections(const LayerStep& /*step*/, std::span<const float> /*normed*/,
                                std::span<const float> /*query*/, std::span<const float> /*key*/,
                                std::span<const float> /*value*/)
@@ -62,8 +65,8 @@ public:
     /// h4: after this layer's keys are appended; may run score passes.
     virtual void onAttention(const LayerStep& /*step*/, Scorer& /*scorer*/) {}
 
-    /// h5: after the attention's residual; ascending indices of the rows that go on, or nothing for all.
-    /// `hidden` is (rows, width). Dropped rows stay in the lists of the layers already done.
+    /// h5: after the attention's residual; ascending indices of the rows that go on, or nothing for
+    /// all. `hidden` is (rows, width). Dropped rows stay in the lists of the layers already done.
     virtual std::optional<std::vector<std::uint32_t>> onResidual(const LayerStep& /*step*/,
                                                                  std::span<const float> /*hidden*/)
     {

@@ -24,7 +24,8 @@ struct Job
     std::vector<std::int32_t> positions; // one per row: what RoPE sees
     Role role = Role::Document;
     std::uint32_t layerBegin = 0;
-    std::uint32_t layerEnd = std::numeric_limits<std::uint32_t>::max(); // clipped to the model's layers
+    std::uint32_t layerEnd =
+        std::numeric_limits<std::uint32_t>::max(); // clipped to the model's layers
     std::vector<float> hidden; // (rows, width): the input of layerBegin when that is not 0
     bool keepsKv = true;       // false: the rows are truncated from the store when the job ends
     LogitRows logits = LogitRows::None;

@@ -152,7 +152,8 @@ void Transformer::runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hook
     if (rows.segments.empty())
         rows.segments.push_back(causalSegment(rows.count(), m_views.lists));
 
-    // Nobody reads the last layer's output when no logits are wanted: only its keys and values matter.
+    // Nobody reads the last layer's output when no logits are wanted: only its keys and values
+    // matter.
     const bool outputNeeded = !rows.last || rows.job.logits != LogitRows::None;
     const LayerStep step = rows.step(layer, m_config.layers, store);
     if (outputNeeded || hooks.needsLse(step))
@@ -241,7 +242,8 @@ void Transformer::feedForward(Rows& rows, const LayerWeights& weights)
     const std::size_t width = m_config.width;
     for (std::size_t begin = 0; begin < rows.count(); begin += kFfnRows) {
         const std::size_t count = std::min(kFfnRows, rows.count() - begin);
-        const std::span<float> hidden = std::span(rows.hidden).subspan(begin * width, count * width);
+        const std::span<float> hidden =
+            std::span(rows.hidden).subspan(begin * width, count * width);
         m_normed.resize(count * width);
         m_gate.resize(count * m_config.ffnWidth);
         m_up.resize(m_gate.size());

@@ -10,16 +10,18 @@
 
 namespace engine {
 
-/// The one forward pass: rows through a range of layers against a KV store, with hooks. Knows rows, layers,
-/// lists and segments, and no method. Pre-norm decoder with RoPE, grouped-query attention and SwiGLU.
+/// The one forward pass: rows through a range of layers against a KV store, with hooks. Knows rows,
+/// layers, lists and segments, and no method. Pre-norm decoder with RoPE, grouped-query attention
+/// and SwiGLU.
 class Transformer
 {
 public:
     /// All three outlive the transformer.
     Transformer(const ModelConfig& config, const Weights& weights, Backend& backend);
 
-    /// Appends the job's rows to the store (and takes them away again unless keepsKv), runs the layers and returns
-    /// logits or hidden rows. Checks `stop` before each layer and throws Error(Cancelled) with the store as it was.
+    /// Appends the job's rows to the store (and takes them away again unless keepsKv), runs the
+    /// layers and returns logits or hidden rows. Checks `stop` before each layer and throws
+    /// Error(Cancelled) with the store as it was.
     JobResult run(Job job, KvStore& store, Hooks& hooks, std::stop_token stop = {});
 
     /// A plain causal run without hooks.

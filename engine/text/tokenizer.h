@@ -24,7 +24,8 @@ struct ByteRange
 struct TokenisedText
 {
     std::vector<std::int32_t> ids;
-    std::vector<ByteRange> ranges; // where each token comes from in the text; empty ranges for added tokens
+    std::vector<ByteRange>
+        ranges; // where each token comes from in the text; empty ranges for added tokens
 };
 
 enum class SpecialTokens
@@ -47,7 +48,8 @@ public:
                                  bool addSpecial) const = 0;
 
     /// The bytes of one token as a stream would send them; may be part of a UTF-8 character.
-    /// Control tokens give their text if `showSpecial`, else nothing. Out of range ids throw BadInput.
+    /// Control tokens give their text if `showSpecial`, else nothing. Out of range ids throw
+    /// BadInput.
     virtual std::string piece(std::int32_t id, bool showSpecial) const = 0;
 
     virtual std::size_t vocabularySize() const = 0;
@@ -55,7 +57,8 @@ public:
     virtual std::optional<std::int32_t> eos() const = 0;
     virtual bool isEndOfGeneration(std::int32_t id) const = 0; // EOS, EOT, EOM ...
     virtual bool isControl(std::int32_t id) const = 0;
-    /// Stable over program versions: the same vocabulary, merges and rules give the same 64 hex digits.
+    /// Stable over program versions: the same vocabulary, merges and rules give the same 64 hex
+    /// digits.
     virtual std::string hash() const = 0;
 
     std::string decode(const std::vector<std::int32_t>& ids, bool showSpecial) const;

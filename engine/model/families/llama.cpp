@@ -1,5 +1,5 @@
-// Llama 1 to 3, Mistral, and everything converted as architecture "llama": q and k rows are stored permuted, so
-// that RoPE pairs neighbouring elements.
+// Llama 1 to 3, Mistral, and everything converted as architecture "llama": q and k rows are stored
+// permuted, so that RoPE pairs neighbouring elements.
 
 #include "engine/model/families/families.h"
 

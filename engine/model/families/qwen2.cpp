@@ -1,4 +1,5 @@
-// Qwen 1.5, 2 and 2.5: Llama's layers with a bias on q, k and v, and RoPE over the two halves of a head.
+// Qwen 1.5, 2 and 2.5: Llama's layers with a bias on q, k and v, and RoPE over the two halves of a
+// head.
 
 #include "engine/model/families/families.h"
 
@@ -10,8 +11,9 @@ void configureQwen2(const GgufFile& file, ModelConfig& config)
     config.qkvBias = true;
     if (config.headDim * config.heads != config.width) {
         throw Error(ErrorCode::Damaged,
-                    file.name() + " is damaged: qwen2.attention.head_count times the head size is not "
-                                  "qwen2.embedding_length. Get the file again.");
+                    file.name() +
+                        " is damaged: qwen2.attention.head_count times the head size is not "
+                        "qwen2.embedding_length. Get the file again.");
     }
 }
 
