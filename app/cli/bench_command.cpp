@@ -10,9 +10,12 @@ using nlohmann::json;
 
 json rowJson(const engine::BenchmarkRow& row)
 {
-    return {{"what", row.what},           {"seconds", row.seconds},
-            {"achieved", row.achieved},   {"limit", row.limit},
-            {"fraction", row.fraction()}, {"unit", row.unit},
+    return {{"what", row.what},
+            {"seconds", row.seconds},
+            {"achieved", row.achieved},
+            {"limit", row.limit},
+            {"fraction", row.fraction()},
+            {"unit", row.unit},
             {"tokens_per_second", row.tokensPerSecond}};
 }
 

@@ -3,6 +3,7 @@
 #include "app/cli/commands.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -55,9 +56,9 @@ void addModels(CLI::App& app, Arguments& a)
 
 void addLibraryCommands(CLI::App& app, Arguments& a)
 {
-    CLI::App* import = addCommand(app, a, "import", "Add PDF, EPUB, text or Markdown files");
-    import->add_option("FILE", a.files, "Files to add")->required();
-    import->callback([&a] { importFiles(a.common, a.files); });
+    CLI::App* importCommand = addCommand(app, a, "import", "Add PDF, EPUB, text or Markdown files");
+    importCommand->add_option("FILE", a.files, "Files to add")->required();
+    importCommand->callback([&a] { importFiles(a.common, a.files); });
 
     addCommand(app, a, "documents", "List the documents")->callback([&a] {
         listDocuments(a.common);
@@ -98,7 +99,8 @@ void addPrepare(CLI::App& app, Arguments& a)
     CLI::Option* keep =
         prepareCommand->add_option("--keep", p.keep, "Share of the document to keep, (0, 1]");
     prepareCommand->add_option("--budget", p.budget, "Pairs per head on average, instead of --keep")
-        ->excludes(keep);
+        ->excludes(keep)
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
     prepareCommand->add_option("--store", p.store, "f16, int8, kivi4 or kivi2");
     prepareCommand->add_option("--set", p.settings, "A setting of the method: key=value");
     prepareCommand->callback([&a] { prepare(a.common, a.prepare); });
@@ -115,7 +117,8 @@ void addAsk(CLI::App& app, Arguments& a)
     askCommand->add_option("--model", q.model, "Where the model's file is now, if it has moved");
     askCommand->add_option("--max-tokens", q.options.maxTokens, "Length of the answer at most")
         ->check(CLI::Range(1U, 1U << 20U));
-    askCommand->add_option("--temperature", q.options.temperature, "0 is always the likeliest token")
+    askCommand
+        ->add_option("--temperature", q.options.temperature, "0 is always the likeliest token")
         ->check(CLI::Range(0.0F, 5.0F));
     askCommand->add_option("--seed", q.options.seed, "For temperatures above 0");
     askCommand->add_option("--stop", q.options.stopStrings, "End the answer before this text");
@@ -131,7 +134,8 @@ void addTools(CLI::App& app, Arguments& a)
 
     CLI::App* tokens = addCommand(app, a, "tokenize", "Token ids of a text");
     tokens->add_option("--model", a.tokenize.model, "GGUF file")->required();
-    tokens->add_flag("--add-special", a.tokenize.addSpecial, "Add the tokens the model starts with");
+    tokens->add_flag("--add-special", a.tokenize.addSpecial,
+                     "Add the tokens the model starts with");
     tokens->add_flag("--parse-special", a.tokenize.parseSpecial, "Read control tokens in the text");
     tokens->add_option("TEXT", a.tokenize.text, "The text, or - for standard input")->required();
     tokens->callback([&a] { tokenize(a.common, a.tokenize); });
@@ -144,9 +148,11 @@ void addTools(CLI::App& app, Arguments& a)
     logitsCommand->add_flag("--all", a.logits.all, "Of every position, not only the last");
     logitsCommand->callback([&a] { printLogits(a.common, a.logits); });
 
-    CLI::App* benchCommand = addCommand(app, a, "bench", "Speed as a share of this machine's limits");
+    CLI::App* benchCommand =
+        addCommand(app, a, "bench", "Speed as a share of this machine's limits");
     benchCommand->add_option("--model", a.bench.model, "GGUF file; random weights without one");
-    benchCommand->add_option("--prompt", a.bench.prompts, "Prompt lengths in tokens")->delimiter(',');
+    benchCommand->add_option("--prompt", a.bench.prompts, "Prompt lengths in tokens")
+        ->delimiter(',');
     benchCommand->add_option("--generate", a.bench.generate, "Tokens to decode; 0 leaves it out");
     benchCommand->add_option("--depth", a.bench.depth, "Tokens in the cache before decoding");
     benchCommand->add_option("--attention", a.bench.attention,
@@ -154,11 +160,35 @@ void addTools(CLI::App& app, Arguments& a)
     benchCommand->callback([&a] { bench(a.common, a.bench); });
 }
 
-int report(const CommonOptions& common, const std::string& sentence, int code)
+int report(const CommonOptions& common, const std::string& sentence, int code,
+           nlohmann::json result = nlohmann::json::object())
 {
     std::cerr << sentence << '\n';
-    outputOf(common).value(nlohmann::json{{"error", sentence}});
+    result["error"] = sentence;
+    outputOf(common).value(result);
     return code;
+}
+
+/// What is wrong with the words of the command line, and where to read how it is right.
+std::string badUseSentence(const CLI::App& app, const std::vector<std::string>& words,
+                           const CLI::ParseError& error)
+{
+    constexpr std::string_view kConversion = "Could not convert: ";
+    const auto commands = app.get_subcommands(
+        [&](const CLI::App* each) { return !words.empty() && each->get_name() == words[0]; });
+    const CLI::App* command = commands.empty() ? nullptr : commands.front();
+    const std::string help =
+        std::string("epitome ") + (command == nullptr ? "" : command->get_name() + " ") + "--help";
+    std::string what = error.what();
+    if (command == nullptr && !words.empty() && !words[0].starts_with('-'))
+        what = "\"" + words[0] + "\" is not a command of Epitome";
+    else if (command == nullptr)
+        what = "There is no command";
+    else if (const std::size_t equals = what.find(" = ");
+             what.starts_with(kConversion) && equals != std::string::npos)
+        what = what.substr(kConversion.size(), equals - kConversion.size()) +
+               " must be a number, and \"" + what.substr(equals + 3) + "\" is none";
+    return what + ". Run \"" + help + "\" to see how it is used.";
 }
 
 } // namespace
@@ -181,9 +211,12 @@ int runCommandLine(int argc, char** argv)
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0)
             return app.exit(error);
-        return report(arguments.common,
-                      std::string(error.what()) + ". Run \"epitome --help\" for the commands.",
-                      kBadUse);
+        const std::vector<std::string> words(argv + 1, argv + argc);
+        // Where reading the words stopped early, --json may not have been reached.
+        arguments.common.json = std::ranges::find(words, "--json") != words.end();
+        return report(arguments.common, badUseSentence(app, words, error), kBadUse);
+    } catch (const PartialFailure& error) {
+        return report(arguments.common, error.what(), kFailed, error.result());
     } catch (const engine::Error& error) {
         const bool badUse = error.code() == engine::ErrorCode::BadInput && arguments.files.empty();
         return report(arguments.common, error.what(), badUse ? kBadUse : kFailed);

@@ -13,7 +13,8 @@ std::unique_ptr<Library> openLibrary(const CommonOptions& common, OpenMode mode)
 {
     const std::filesystem::path folder =
         common.dataDir.empty() ? defaultDataDirectory() : std::filesystem::path(common.dataDir);
-    // Reading needs no lock, but there is nothing to read before the first import has made the files.
+    // Reading needs no lock, but there is nothing to read before the first import has made the
+    // files.
     if (mode == OpenMode::ReadOnly && !std::filesystem::exists(folder / "library.db"))
         mode = OpenMode::ReadWrite;
     auto library = Library::open(folder, mode);
@@ -57,8 +58,9 @@ std::filesystem::path thisProgram()
     std::error_code error;
     const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
     if (error) {
-        throw engine::Error(engine::ErrorCode::Internal,
-                            "The program cannot find its own file, which it needs for reading documents.");
+        throw engine::Error(
+            engine::ErrorCode::Internal,
+            "The program cannot find its own file, which it needs for reading documents.");
     }
     return path;
 }

@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,6 +65,21 @@ struct BenchArguments
     std::uint32_t generate = 16;
     std::uint32_t depth = 0;
     std::uint32_t attention = 16384;
+};
+
+/// A command that failed in part: with --json its result and the error are one value.
+class PartialFailure final : public engine::Error
+{
+public:
+    PartialFailure(engine::ErrorCode code, const std::string& sentence, nlohmann::json result)
+        : Error(code, sentence)
+        , m_result(std::move(result))
+    {}
+
+    const nlohmann::json& result() const { return m_result; }
+
+private:
+    nlohmann::json m_result;
 };
 
 // Each command prints its result and throws engine::Error when it fails.

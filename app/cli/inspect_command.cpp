@@ -107,9 +107,9 @@ void inspectContext(const CommonOptions& common, RecordId context)
     const engine::ContextInfo& info = inspection.info;
     json kept = json::array();
     for (std::uint32_t layer = 0; layer < info.layers; ++layer) {
-        kept.push_back(std::vector<std::uint32_t>(
-            inspection.counts.begin() + layer * info.kvHeads,
-            inspection.counts.begin() + (layer + 1) * info.kvHeads));
+        kept.push_back(
+            std::vector<std::uint32_t>(inspection.counts.begin() + layer * info.kvHeads,
+                                       inspection.counts.begin() + (layer + 1) * info.kvHeads));
     }
     const double cells = static_cast<double>(info.layers) * info.kvHeads;
     std::vector<double> shareOfToken;

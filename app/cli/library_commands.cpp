@@ -66,9 +66,9 @@ json citationsJson(const std::vector<CitationRecord>& citations)
 json importOne(Library& library, const Output& output, const std::string& file)
 {
     const auto onProgress = [&](const ImportProgress& progress) {
-        output.progress("Reading " + file + ": page " + std::to_string(progress.pagesRead) +
-                        (progress.pagesTotal == 0 ? ""
-                                                  : " of " + std::to_string(progress.pagesTotal)));
+        output.progress(
+            "Reading " + file + ": page " + std::to_string(progress.pagesRead) +
+            (progress.pagesTotal == 0 ? "" : " of " + std::to_string(progress.pagesTotal)));
     };
     const ImportedDocument imported = importInWorker(thisProgram(), file, onProgress, {});
     output.endProgress();
@@ -107,23 +107,22 @@ void importFiles(const CommonOptions& common, const std::vector<std::string>& fi
             output.endProgress();
             // One bad file must not keep the others out.
             failures.push_back({{"file", file}, {"error", error.what()}});
-            output.line(error.what());
+            if (files.size() > 1)
+                output.line(error.what());
             if (firstSentence.empty())
                 firstSentence = error.what();
         }
     }
-    json result{{"documents", documents}};
-    if (!failures.empty())
-        result["failures"] = failures;
-    if (failures.empty() || !documents.empty())
-        output.value(result);
-    if (!failures.empty()) {
-        throw engine::Error(engine::ErrorCode::Unsupported,
-                            files.size() == 1 ? firstSentence
-                                              : std::to_string(failures.size()) + " of " +
-                                                    std::to_string(files.size()) +
-                                                    " files could not be imported. " + firstSentence);
+    if (failures.empty()) {
+        output.value({{"documents", documents}});
+        return;
     }
+    throw PartialFailure(engine::ErrorCode::Unsupported,
+                         files.size() == 1 ? firstSentence
+                                           : std::to_string(failures.size()) + " of " +
+                                                 std::to_string(files.size()) +
+                                                 " files could not be imported. " + firstSentence,
+                         {{"documents", documents}, {"failures", failures}});
 }
 
 void listDocuments(const CommonOptions& common)
@@ -150,6 +149,8 @@ void listContexts(const CommonOptions& common, RecordId document)
 {
     const Output output = outputOf(common);
     const auto library = openLibrary(common, OpenMode::ReadOnly);
+    if (document != 0)
+        library->document(document); // an unknown one is an error, not an empty list
     json list = json::array();
     std::vector<std::vector<std::string>> rows{
         {"ID", "DOCUMENT", "MODEL", "METHOD", "STORE", "TOKENS", "KEPT", "SIZE", "STATE"}};
@@ -172,6 +173,8 @@ void listConversations(const CommonOptions& common, RecordId document)
 {
     const Output output = outputOf(common);
     const auto library = openLibrary(common, OpenMode::ReadOnly);
+    if (document != 0)
+        library->document(document);
     json list = json::array();
     std::vector<std::vector<std::string>> rows{
         {"ID", "DOCUMENT", "CONTEXT", "MESSAGES", "CHANGED", "TITLE"}};
@@ -234,15 +237,17 @@ void verifyContexts(const CommonOptions& common, RecordId context)
         list.push_back({{"context", id}, {"good", problem.empty()}, {"problem", problem}});
         output.line("Context " + std::to_string(id) + ": " + (problem.empty() ? "good" : problem));
     }
-    output.value({{"contexts", list}});
     if (ids.empty())
         output.line("There is nothing to verify.");
     if (damaged > 0) {
-        throw engine::Error(engine::ErrorCode::Damaged,
-                            std::to_string(damaged) + " of " + std::to_string(ids.size()) +
-                                " contexts are damaged. Prepare their documents again; conversations "
-                                "are not affected.");
+        throw PartialFailure(engine::ErrorCode::Damaged,
+                             std::to_string(damaged) + " of " + std::to_string(ids.size()) +
+                                 (ids.size() == 1 ? " context is" : " contexts are") +
+                                 " damaged. Prepare the document again; conversations are not "
+                                 "affected.",
+                             {{"contexts", list}});
     }
+    output.value({{"contexts", list}});
 }
 
 void removeRecord(const CommonOptions& common, RecordId id)

@@ -58,18 +58,18 @@ void showModel(const CommonOptions& common, const std::string& file)
     const Output output = outputOf(common);
     const engine::ModelInfo info = engine::readModelInfo(file);
     output.value(modelJson(info));
-    output.table({{"Name", info.name},
-                  {"Architecture", info.architecture},
-                  {"Weights", info.fileType + ", " + bytesText(info.fileBytes) + ", " +
-                                  std::to_string(info.parameters) + " parameters"},
-                  {"Shape", std::to_string(info.layers) + " layers, width " +
-                                std::to_string(info.width) + ", " + std::to_string(info.heads) + "/" +
-                                std::to_string(info.kvHeads) + " heads of " +
-                                std::to_string(info.headDim)},
-                  {"Window", std::to_string(info.contextLength) + " tokens"},
-                  {"Memory per token", bytesText(info.kvBytesPerToken) + " at float16"},
-                  {"Chat template", info.hasChatTemplate ? "yes" : "no"},
-                  {"Can be used", info.supported ? "yes" : "no: " + info.unsupportedReason}});
+    output.table(
+        {{"Name", info.name},
+         {"Architecture", info.architecture},
+         {"Weights", info.fileType + ", " + bytesText(info.fileBytes) + ", " +
+                         std::to_string(info.parameters) + " parameters"},
+         {"Shape", std::to_string(info.layers) + " layers, width " + std::to_string(info.width) +
+                       ", " + std::to_string(info.heads) + "/" + std::to_string(info.kvHeads) +
+                       " heads of " + std::to_string(info.headDim)},
+         {"Window", std::to_string(info.contextLength) + " tokens"},
+         {"Memory per token", bytesText(info.kvBytesPerToken) + " at float16"},
+         {"Chat template", info.hasChatTemplate ? "yes" : "no"},
+         {"Can be used", info.supported ? "yes" : "no: " + info.unsupportedReason}});
     if (!info.description.empty())
         output.line(info.description);
 }

@@ -25,7 +25,8 @@ public:
     void value(const nlohmann::json& json) const;
     /// Text that belongs to a line still being written (a streaming answer).
     void stream(std::string_view text) const;
-    /// Progress on standard error, overwriting the line before on a terminal; nothing when quiet or with --json.
+    /// Progress on standard error, overwriting the line before on a terminal; nothing when quiet or
+    /// with --json.
     void progress(const std::string& text) const;
     void endProgress() const;
     /// A table with a header; columns as wide as they need to be.

@@ -12,9 +12,8 @@ using nlohmann::json;
 
 std::string progressText(const PrepareStatus& status)
 {
-    std::string text = status.progress.phase + ": " +
-                       std::to_string(status.progress.tokensDone) + " of " +
-                       std::to_string(status.progress.tokensTotal) + " tokens, " +
+    std::string text = status.progress.phase + ": " + std::to_string(status.progress.tokensDone) +
+                       " of " + std::to_string(status.progress.tokensTotal) + " tokens, " +
                        percentText(status.progress.fraction) + " of all the work";
     if (status.remainingSeconds >= 0)
         text += ", about " + durationText(status.remainingSeconds) + " left";
@@ -64,6 +63,11 @@ void prepare(const CommonOptions& common, const PrepareArguments& arguments)
     const engine::PrepareOptions options = prepareOptions(arguments);
     const auto library = openLibrary(common, OpenMode::ReadWrite);
     const DocumentRecord document = library->document(arguments.document);
+    if (document.state == DocumentState::NoText) {
+        throw engine::Error(engine::ErrorCode::Unsupported,
+                            "\"" + document.title + "\" has no text to prepare. " +
+                                "If it is a scan, import a copy made with text recognition (OCR).");
+    }
     const auto model = engine::loadModel(modelPath(arguments.model), loadOptions(common));
     LibraryPrepareStorage storage(*library);
     const PreparedDocument prepared = prepareDocument(
@@ -91,6 +95,11 @@ void prepare(const CommonOptions& common, const PrepareArguments& arguments)
 void ask(const CommonOptions& common, const AskArguments& arguments)
 {
     const Output output = outputOf(common);
+    if (arguments.question.find_first_not_of(" \t\r\n") == std::string::npos) {
+        throw engine::Error(
+            engine::ErrorCode::BadInput,
+            "The question is empty. Write it in quotation marks behind the document's id.");
+    }
     const auto library = openLibrary(common, OpenMode::ReadWrite);
     RecordId contextId = arguments.context;
     if (contextId == 0 && arguments.conversation != 0)
@@ -100,9 +109,9 @@ void ask(const CommonOptions& common, const AskArguments& arguments)
         arguments.model.empty() ? record.modelPath : std::filesystem::path(arguments.model),
         loadOptions(common));
     const OpenContext open = openContext(*library, record, model);
-    const Answered answered = answerQuestion(
-        *library, open, arguments.conversation, arguments.question, arguments.options,
-        [&](std::string_view text) { output.stream(text); }, {});
+    const Answered answered =
+        answerQuestion(*library, open, arguments.conversation, arguments.question,
+                       arguments.options, [&](std::string_view text) { output.stream(text); }, {});
     output.value(answerJson(answered));
     output.line(answered.answer.text.empty() ? "(The document gave no answer.)" : "");
     for (const CitationRecord& citation : answered.citations) {
