@@ -14,6 +14,7 @@
 #include <QMenuBar>
 #include <QMessageBox>
 #include <QMimeData>
+#include <QPushButton>
 #include <QSettings>
 #include <QSplitter>
 #include <QStatusBar>
@@ -41,7 +42,7 @@ MainWindow::MainWindow(app::Session& session, const QString& sample, QWidget* pa
         m_splitter->addWidget(pane);
     m_splitter->setStretchFactor(1, 1);
     m_splitter->setChildrenCollapsible(false);
-    m_splitter->setSizes({300, 720, 420});
+    m_splitter->setSizes({290, 720, 430});
     auto* centre = new QWidget(this);
     auto* layout = new QVBoxLayout(centre);
     layout->setContentsMargins(0, 0, 0, 0);
@@ -49,6 +50,7 @@ MainWindow::MainWindow(app::Session& session, const QString& sample, QWidget* pa
     layout->addWidget(m_messages);
     layout->addWidget(m_splitter, 1);
     setCentralWidget(centre);
+    statusBar()->setContentsMargins(8, 0, 0, 0);
     statusBar()->addWidget(m_memory, 1);
     statusBar()->addPermanentWidget(m_device);
     m_memory->setText(tr("Everything stays on this computer."));
@@ -135,6 +137,7 @@ void MainWindow::updateDocumentActions()
     const bool writable = row != nullptr && !m_session.readOnly();
     const app::JobState state = row != nullptr && row->job ? row->job->state : app::JobState::Done;
     const bool active = state == app::JobState::Waiting || state == app::JobState::Running;
+    m_reader->setKeptAvailable(row != nullptr && row->context.has_value());
     m_prepare->setEnabled(writable && !active && state != app::JobState::Paused &&
                           row->document.words > 0);
     m_pause->setEnabled(writable && active);
@@ -160,17 +163,24 @@ void MainWindow::removeSelected()
     const app::DocumentRow* row = selectedRow();
     if (row == nullptr)
         return;
-    const auto answer = QMessageBox::question(
-        this, tr("Remove the document"),
-        tr("Remove \"%1\" with what was prepared of it and its conversations? The file itself stays "
-           "where it is.")
-            .arg(QString::fromStdString(row->document.title)),
-        QMessageBox::Yes | QMessageBox::Cancel, QMessageBox::Cancel);
-    if (answer != QMessageBox::Yes)
+    // Copied, because the rows may change while the question is open.
+    const app::RecordId id = row->document.id;
+    QMessageBox question(QMessageBox::Question, tr("Remove the document"),
+                         tr("Remove \"%1\" with what was prepared of it and its conversations? The "
+                            "file itself stays "
+                            "where it is.")
+                             .arg(QString::fromStdString(row->document.title)),
+                         QMessageBox::Cancel, this);
+    question.setTextFormat(Qt::PlainText);
+    const QPushButton* remove = question.addButton(tr("Remove"), QMessageBox::DestructiveRole);
+    question.setDefaultButton(QMessageBox::Cancel);
+    question.exec();
+    if (question.clickedButton() != remove)
         return;
+    setWindowTitle(tr("Epitome"));
     m_reader->closeDocument();
     m_conversation->setDocument(0, false);
-    m_session.removeDocument(row->document.id);
+    m_session.removeDocument(id);
 }
 
 void MainWindow::showShortcuts()
@@ -179,9 +189,9 @@ void MainWindow::showShortcuts()
     for (const QAction* menu : menuBar()->actions()) {
         for (const QAction* action : menu->menu()->actions()) {
             if (!action->shortcut().isEmpty())
-                text += QStringLiteral("%1: %2\n").arg(
-                    action->shortcut().toString(QKeySequence::NativeText),
-                    action->text().remove(u'&').remove(QStringLiteral("...")));
+                text += QStringLiteral("%1: %2\n")
+                            .arg(action->shortcut().toString(QKeySequence::NativeText),
+                                 action->text().remove(u'&').remove(QStringLiteral("...")));
         }
     }
     QMessageBox::information(this, tr("Keyboard shortcuts"),
@@ -190,9 +200,9 @@ void MainWindow::showShortcuts()
 
 void MainWindow::showMemory(const app::MemoryStatus& status)
 {
-    m_memory->setText(tr("Memory: reader %1 · document %2 · program %3")
-                          .arg(bytesText(status.weights), bytesText(status.context),
-                               bytesText(status.process)));
+    m_memory->setText(
+        tr("Memory: reader %1 · document %2 · program %3")
+            .arg(bytesText(status.weights), bytesText(status.context), bytesText(status.process)));
     m_device->setText(status.device);
 }
 
@@ -210,7 +220,10 @@ void MainWindow::dropEvent(QDropEvent* event)
             paths.push_back(url.toLocalFile());
     }
     event->acceptProposedAction();
-    m_session.importFiles(paths);
+    if (m_session.readOnly())
+        m_messages->showSentence(tr("The library can only be read, so nothing can be added."));
+    else
+        m_session.importFiles(paths);
 }
 
 void MainWindow::restoreLayout(const QSettings& settings)

@@ -1,5 +1,6 @@
 // Which signal of which pane or of the session leads where.
 
+#include "ui/accessible.h"
 #include "ui/conversation/conversation_pane.h"
 #include "ui/library/document_list_model.h"
 #include "ui/library/library_pane.h"
@@ -21,23 +22,23 @@ void MainWindow::connectPanes()
     connect(m_library, &LibraryPane::menuRequested, this,
             [this](QPoint position) { m_documentMenu->popup(position); });
     connect(m_library, &LibraryPane::documentSelected, this, [this](app::RecordId id) {
-        if (id == m_reader->documentId())
+        updateDocumentActions();
+        if (id == m_conversation->documentId())
             return;
         const app::DocumentRow* row = m_library->model().row(id);
         m_session.openDocument(id);
         m_conversation->setDocument(id, row != nullptr && row->context.has_value());
         updateHint();
         m_session.requestConversations(id);
-        updateDocumentActions();
     });
     connect(m_reader, &ReaderPane::wordsWanted, &m_session, &app::Session::requestWords);
     connect(m_reader, &ReaderPane::retentionWanted, &m_session, &app::Session::requestRetention);
     connect(m_reader, &ReaderPane::failed, m_messages, &MessageBar::showSentence);
-    connect(m_conversation, &ConversationPane::citationClicked, m_reader,
-            &ReaderPane::showCitation);
+    connect(m_conversation, &ConversationPane::citationsClicked, m_reader,
+            &ReaderPane::showCitations);
     connect(m_conversation, &ConversationPane::asked, this,
             [this](app::RecordId conversation, const QString& question) {
-                m_session.ask(m_reader->documentId(), conversation, question);
+                m_session.ask(m_conversation->documentId(), conversation, question);
             });
     connect(m_conversation, &ConversationPane::stopRequested, &m_session,
             &app::Session::stopAnswer);
@@ -46,7 +47,8 @@ void MainWindow::connectPanes()
     connect(m_models, &ModelMenu::modelChosen, this, [this](const QString& path) {
         m_session.chooseModel(path.toStdString());
         m_session.requestModels();
-        m_messages->showSentence(tr("Documents that you prepare from now on are read with this model."));
+        m_messages->showSentence(
+            tr("Documents that you prepare from now on are read with this model."));
     });
     connect(m_models, &ModelMenu::rescanRequested, &m_session, &app::Session::requestModels);
 }
@@ -55,21 +57,22 @@ void MainWindow::connectSession()
 {
     using app::Session;
     connect(&m_session, &Session::rowsChanged, this, &MainWindow::showRows);
-    connect(&m_session, &Session::failed, this, [this](const QString& sentence) {
-        m_messages->showSentence(sentence);
-        m_conversation->abandonQuestion();
-    });
-    connect(&m_session, &Session::importing, this, [this](const QString& file, int page, int pages) {
-        m_library->setImportText(page < 0 ? QString()
-                                 : pages == 0
-                                     ? tr("Importing %1, page %2").arg(file).arg(page)
-                                     : tr("Importing %1, page %2 of %3").arg(file).arg(page).arg(pages));
-    });
+    connect(&m_session, &Session::failed, m_messages, &MessageBar::showSentence);
+    connect(&m_session, &Session::questionRefused, m_conversation,
+            &ConversationPane::abandonQuestion);
+    connect(
+        &m_session, &Session::importing, this, [this](const QString& file, int page, int pages) {
+            m_library->setImportText(
+                page < 0     ? QString()
+                : pages == 0 ? tr("Importing %1, page %2").arg(file).arg(page)
+                             : tr("Importing %1, page %2 of %3").arg(file).arg(page).arg(pages));
+        });
     connect(&m_session, &Session::imported, this, [this](app::RecordId id, bool duplicate) {
         m_library->setImportText({});
         if (duplicate)
             m_messages->showSentence(tr("This document is already in the library."));
-        m_library->select(id);
+        if (!m_conversation->isAnswering())
+            m_library->select(id);
     });
     connect(&m_session, &Session::jobProgressed, this,
             [this](app::RecordId id, const QString& text, double fraction) {
@@ -79,6 +82,8 @@ void MainWindow::connectSession()
             [this](std::shared_ptr<const app::DocumentContent> content) {
                 if (content->record.id != m_library->selectedDocument())
                     return;
+                setWindowTitle(
+                    tr("%1 - Epitome").arg(QString::fromStdString(content->record.title)));
                 m_reader->showDocument(std::move(content));
                 if (m_pendingOpen == m_reader->documentId())
                     m_reader->goToPage(m_pendingPage);
@@ -99,14 +104,14 @@ void MainWindow::connectAnswers()
     using app::Session;
     connect(&m_session, &Session::conversationsReady, this,
             [this](app::RecordId document, const std::vector<app::ConversationRecord>& all) {
-                if (document == m_library->selectedDocument())
+                if (document == m_conversation->documentId())
                     m_conversation->setConversations(all);
             });
     connect(&m_session, &Session::conversationOpened, m_conversation,
             &ConversationPane::showConversation);
     connect(&m_session, &Session::questionStored, this,
             [this](app::RecordId conversation, app::RecordId document) {
-                m_conversation->beginAnswer(conversation);
+                m_conversation->beginAnswer(conversation, document);
                 m_session.requestConversations(document);
             });
     connect(&m_session, &Session::answerGrew, m_conversation, &ConversationPane::growAnswer);
@@ -133,10 +138,10 @@ void MainWindow::updateHint()
     const bool constructed =
         row != nullptr && row->context &&
         row->context->modelPath.filename() == std::filesystem::path("constructed-reader.gguf");
-    m_conversation->setHint(constructed
-                                ? tr("This reader continues a quotation: type or paste the beginning of "
-                                     "a passage, at least three words.")
-                                : QString());
+    m_conversation->setHint(
+        constructed ? tr("This reader continues a quotation: type or paste the beginning of "
+                         "a passage, at least three words.")
+                    : QString());
 }
 
 void MainWindow::showSearchHits(const QString& query, const std::vector<app::SearchHit>& hits)
@@ -145,7 +150,7 @@ void MainWindow::showSearchHits(const QString& query, const std::vector<app::Sea
         m_messages->showSentence(tr("No page contains \"%1\".").arg(query));
         return;
     }
-    auto* menu = new QMenu(tr("Pages that contain \"%1\"").arg(query), this);
+    auto* menu = new QMenu(plainLabel(tr("Pages that contain \"%1\"").arg(query)), this);
     menu->setAttribute(Qt::WA_DeleteOnClose);
     for (const app::SearchHit& hit : hits) {
         const app::DocumentRow* row = m_library->model().row(hit.documentId);
@@ -154,9 +159,9 @@ void MainWindow::showSearchHits(const QString& query, const std::vector<app::Sea
         QString snippet = QString::fromStdString(hit.snippet).simplified();
         snippet.remove(QChar(app::kSnippetMarkBegin)).remove(QChar(app::kSnippetMarkEnd));
         QAction* action = menu->addAction(
-            tr("%1, p. %2: %3")
-                .arg(QString::fromStdString(row->document.title),
-                     QString::fromStdString(hit.pageLabel), snippet.replace(u'&', u'+').left(100)));
+            plainLabel(tr("%1, p. %2: %3")
+                           .arg(QString::fromStdString(row->document.title),
+                                QString::fromStdString(hit.pageLabel), snippet.left(100))));
         connect(action, &QAction::triggered, this,
                 [this, document = hit.documentId, page = hit.pageIndex] {
                     if (document == m_reader->documentId()) {

@@ -17,12 +17,14 @@ MessageBar::MessageBar(QWidget* parent)
     setBackgroundRole(QPalette::ToolTipBase);
     m_text->setForegroundRole(QPalette::ToolTipText);
     m_text->setWordWrap(true);
+    m_text->setTextFormat(Qt::PlainText);
     m_text->setTextInteractionFlags(Qt::TextSelectableByMouse);
     auto* close = new QToolButton(this);
     close->setText(tr("Close"));
     nameWidget(close, tr("Close the message"));
     connect(close, &QToolButton::clicked, this, &QWidget::hide);
     auto* layout = new QHBoxLayout(this);
+    layout->setContentsMargins(12, 6, 8, 6);
     layout->addWidget(m_text, 1);
     layout->addWidget(close);
     hide();

@@ -6,7 +6,8 @@ class QLabel;
 
 namespace ui {
 
-/// One sentence above the panes, with a button that closes it. For errors and notices: nothing waits for it.
+/// One sentence above the panes, with a button that closes it. For errors and notices: nothing
+/// waits for it.
 class MessageBar final : public QFrame
 {
     Q_OBJECT

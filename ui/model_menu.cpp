@@ -1,5 +1,6 @@
 #include "ui/model_menu.h"
 
+#include "ui/accessible.h"
 #include "ui/text_format.h"
 
 #include <QActionGroup>
@@ -23,14 +24,13 @@ void ModelMenu::setModels(const std::vector<app::FoundModel>& models,
     for (const app::FoundModel& model : models) {
         const QString path = QString::fromStdString(model.info.path.string());
         QAction* action = addAction(QStringLiteral("%1 (%2, %3)")
-                                        .arg(QString::fromStdString(model.info.name),
+                                        .arg(plainLabel(QString::fromStdString(model.info.name)),
                                              QString::fromStdString(model.info.fileType),
                                              bytesText(model.info.fileBytes)));
         action->setCheckable(true);
         action->setEnabled(model.info.supported);
-        action->setToolTip(model.info.supported
-                               ? path
-                               : QString::fromStdString(model.info.unsupportedReason));
+        action->setToolTip(plainToolTip(
+            model.info.supported ? path : QString::fromStdString(model.info.unsupportedReason)));
         const bool isChosen = model.embedded ? chosen.empty() : chosen == model.info.path;
         action->setChecked(isChosen);
         listed = listed || isChosen;
@@ -39,7 +39,7 @@ void ModelMenu::setModels(const std::vector<app::FoundModel>& models,
         connect(action, &QAction::triggered, this, [this, value] { emit modelChosen(value); });
     }
     if (!listed && !chosen.empty()) {
-        QAction* action = addAction(QString::fromStdString(chosen.filename().string()));
+        QAction* action = addAction(plainLabel(QString::fromStdString(chosen.filename().string())));
         action->setCheckable(true);
         action->setChecked(true);
         group->addAction(action);

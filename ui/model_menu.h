@@ -6,7 +6,8 @@
 
 namespace ui {
 
-/// The models on this computer. Those that cannot be used are shown with the reason and cannot be chosen.
+/// The models on this computer. Those that cannot be used are shown with the reason and cannot be
+/// chosen.
 class ModelMenu final : public QMenu
 {
     Q_OBJECT

@@ -12,8 +12,17 @@ QColor citationTint(const QPalette& palette)
 QColor keptTint(const QPalette& palette, float relativeShare)
 {
     QColor tint = palette.color(QPalette::Highlight);
-    tint.setAlpha(relativeShare >= kKeptStrongly ? 120 : relativeShare >= kKeptInPart ? 60 : 0);
+    tint.setAlpha(relativeShare >= kKeptStrongly ? 140
+                  : relativeShare >= kKeptInPart ? 80
+                  : relativeShare > 0            ? 28
+                                                 : 0);
     return tint;
+}
+
+QColor onPaper(const QColor& tint)
+{
+    const auto mix = [&](int part) { return 255 - (255 - part) * tint.alpha() / 255; };
+    return {mix(tint.red()), mix(tint.green()), mix(tint.blue())};
 }
 
 QColor quietText(const QPalette& palette)

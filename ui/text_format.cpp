@@ -1,6 +1,7 @@
 #include "ui/text_format.h"
 
 #include <QLocale>
+#include <QStringList>
 
 #include <array>
 
@@ -46,16 +47,16 @@ QString bytesText(std::uint64_t bytes)
 
 QString documentStateText(const app::DocumentRow& row, const QString& progress)
 {
-    QString text = row.document.pages == 1
-                       ? QStringLiteral("1 page")
-                       : QStringLiteral("%1 pages").arg(number(static_cast<qint64>(row.document.pages)));
+    QString text =
+        row.document.pages == 1
+            ? QStringLiteral("1 page")
+            : QStringLiteral("%1 pages").arg(number(static_cast<qint64>(row.document.pages)));
     const QString state =
-        row.job ? jobText(*row.job, progress)
-        : row.context
-            ? QStringLiteral("Ready, kept %1 %, %2")
-                  .arg(row.context->keptFraction * 100, 0, 'f', 0)
-                  .arg(bytesText(static_cast<std::uint64_t>(row.context->bytesStored)))
-            : QStringLiteral("Not prepared");
+        row.job       ? jobText(*row.job, progress)
+        : row.context ? QStringLiteral("Ready, kept %1 %, %2")
+                            .arg(row.context->keptFraction * 100, 0, 'f', 0)
+                            .arg(bytesText(static_cast<std::uint64_t>(row.context->bytesStored)))
+                      : QStringLiteral("Not prepared");
     text += QStringLiteral(" · ") + state;
     if (row.document.pagesWithoutText > 0)
         text += QStringLiteral(" · ") + QString::fromStdString(row.document.stateText);
@@ -64,11 +65,18 @@ QString documentStateText(const app::DocumentRow& row, const QString& progress)
 
 QString factsText(const app::AnswerFacts& facts)
 {
-    return QStringLiteral("re-read %1 of %2 tokens · first word %3 s · %4 t/s · %5")
-        .arg(number(facts.tokensReread), number(facts.tokensInContext))
-        .arg(facts.firstTokenSeconds, 0, 'f', 1)
-        .arg(facts.tokensPerSecond, 0, 'f', 0)
-        .arg(QString::fromStdString(facts.device));
+    QStringList parts{QStringLiteral("re-read %1 of %2 tokens")
+                          .arg(number(facts.tokensReread), number(facts.tokensInContext))};
+    // An empty answer has no first word and no speed.
+    if (facts.tokensGenerated > 0)
+        parts << (facts.firstTokenSeconds < 0.05
+                      ? QStringLiteral("first word under 0.1 s")
+                      : QStringLiteral("first word %1 s").arg(facts.firstTokenSeconds, 0, 'f', 1));
+    if (facts.tokensGenerated > 1)
+        parts << QStringLiteral("%1 t/s").arg(facts.tokensPerSecond, 0, 'f',
+                                              facts.tokensPerSecond < 10 ? 1 : 0);
+    parts << QString::fromStdString(facts.device);
+    return parts.join(QStringLiteral(" · "));
 }
 
 QString pageText(const std::string& label, std::size_t index, std::size_t count)

@@ -34,7 +34,8 @@ WindowArguments readArguments(int argc, char** argv)
         if (each == "--data-dir" && i + 1 < argc)
             arguments.dataDirectory = argv[++i];
         else if (QFileInfo(QString::fromLocal8Bit(argv[i])).isFile())
-            arguments.files.push_back(QFileInfo(QString::fromLocal8Bit(argv[i])).absoluteFilePath());
+            arguments.files.push_back(
+                QFileInfo(QString::fromLocal8Bit(argv[i])).absoluteFilePath());
         else
             arguments.understood = false;
     }
@@ -55,8 +56,8 @@ bool hasDisplay()
 QString sampleDocument()
 {
     const QDir program(QCoreApplication::applicationDirPath());
-    for (const char* place : {"resources/handbook.pdf", "../resources/handbook.pdf",
-                              "../share/epitome/handbook.pdf"}) {
+    for (const char* place :
+         {"resources/handbook.pdf", "../resources/handbook.pdf", "../share/epitome/handbook.pdf"}) {
         if (QFileInfo::exists(program.filePath(QLatin1String(place))))
             return QDir::cleanPath(program.filePath(QLatin1String(place)));
     }

@@ -9,7 +9,8 @@
 
 namespace app {
 
-/// What the engine thread owns: the loaded model, the context in use and the conversation in its memory.
+/// What the engine thread owns: the loaded model, the context in use and the conversation in its
+/// memory.
 class EngineRoom
 {
 public:
@@ -23,7 +24,8 @@ public:
     std::shared_ptr<const OpenContext> openContext() const { return m_open; }
     void setOpenContext(std::shared_ptr<const OpenContext> open);
 
-    /// The conversation with the given stored exchanges; kept between questions, so that its tail is not read twice.
+    /// The conversation with the given stored exchanges; kept between questions, so that its tail
+    /// is not read twice.
     engine::Conversation& conversation(RecordId id, const std::vector<engine::Exchange>& earlier);
     void forgetConversation();
 

@@ -21,7 +21,8 @@ PrepareRequest requestFromJob(const JobRecord& job)
                 optionsFromJson(json.at("options").get<std::string>())};
     } catch (const nlohmann::json::exception& error) {
         throw engine::Error(engine::ErrorCode::Damaged,
-                            "A stored job cannot be read. Prepare the document again.", error.what());
+                            "A stored job cannot be read. Prepare the document again.",
+                            error.what());
     }
 }
 

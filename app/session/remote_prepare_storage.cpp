@@ -7,10 +7,11 @@ RecordId RemotePrepareStorage::begin(const ContextRecord& record)
     return onLibrary([&](PrepareStorage& storage) { return storage.begin(record); });
 }
 
-void RemotePrepareStorage::checkpoints(
-    RecordId context, const std::function<bool(std::span<const std::byte>)>& visit)
+void RemotePrepareStorage::checkpoints(RecordId context,
+                                       const std::function<bool(std::span<const std::byte>)>& visit)
 {
-    // The caller waits meanwhile, so `visit` has the engine to itself although another thread calls it.
+    // The caller waits meanwhile, so `visit` has the engine to itself although another thread calls
+    // it.
     onLibrary([&](PrepareStorage& storage) { storage.checkpoints(context, visit); });
 }
 

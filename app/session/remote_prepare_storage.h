@@ -5,8 +5,8 @@
 
 namespace app {
 
-/// PrepareStorage for the engine thread: each call is done on the library's thread and waited for, so what it returns
-/// from is on the disk.
+/// PrepareStorage for the engine thread: each call is done on the library's thread and waited for,
+/// so what it returns from is on the disk.
 class RemotePrepareStorage final : public PrepareStorage
 {
 public:

@@ -1,7 +1,6 @@
 #include "app/session/session.h"
 
 #include "app/documents/import_worker.h"
-
 #include "app/jobs/model_places.h"
 #include "engine/trace/process_memory.h"
 
@@ -21,8 +20,8 @@ Session::Session(const std::filesystem::path& dataDirectory, const engine::LoadO
     m_model = library->setting("model").value_or("");
     auto handOver = std::make_shared<std::unique_ptr<Library>>(std::move(library));
     m_library = std::make_unique<LibraryThread>([handOver] { return std::move(*handOver); });
-    m_engine = std::make_unique<EngineThread>(
-        [options] { return std::make_unique<EngineRoom>(options); });
+    m_engine =
+        std::make_unique<EngineThread>([options] { return std::make_unique<EngineRoom>(options); });
     m_imports = std::make_unique<TaskThread<NoState>>([] { return std::make_unique<NoState>(); });
     refresh();
     startNextJob();
@@ -51,11 +50,20 @@ void Session::reportError(const std::string& sentence)
 
 void Session::onLibrary(std::function<void(Library&)> work)
 {
-    m_library->post([this, work = std::move(work)](Library& library) {
+    onLibrary(std::move(work), [] {});
+}
+
+void Session::onLibrary(std::function<void(Library&)> work, std::function<void()> refused)
+{
+    m_library->post([this, work = std::move(work), refused = std::move(refused)](Library& library) {
         try {
             work(library);
-        } catch (const engine::Error& error) {
+        } catch (const std::bad_alloc&) {
+            reportError("There is not enough memory for this. Close other programs and try again.");
+            toUi(refused);
+        } catch (const std::exception& error) {
             reportError(error.what());
+            toUi(refused);
         }
     });
 }
@@ -90,12 +98,12 @@ void Session::refresh()
 void Session::importFiles(const QStringList& paths)
 {
     for (const QString& path : paths) {
-        const std::filesystem::path file = path.toStdString();
-        m_imports->post([this, file](NoState&) { importOne(file); });
+        m_imports->post([this, file = std::filesystem::path(path.toStdString()),
+                         model = m_model](NoState&) { importOne(file, model); });
     }
 }
 
-void Session::importOne(const std::filesystem::path& path)
+void Session::importOne(const std::filesystem::path& path, const std::filesystem::path& model)
 {
     const QString name = QString::fromStdString(path.filename().string());
     try {
@@ -109,11 +117,11 @@ void Session::importOne(const std::filesystem::path& path)
             },
             m_importStop.get_token());
         const AddResult added = m_library->call([&](Library& library) {
-            const AddResult result = library.addDocument(
-                document, std::filesystem::absolute(path).lexically_normal());
+            const AddResult result =
+                library.addDocument(document, std::filesystem::absolute(path).lexically_normal());
             if (result.duplicateOf == 0 && document.pagesWithoutText < document.pages.size() &&
                 document.wordCount > 0)
-                enqueuePreparation(library, result.id);
+                enqueuePreparation(library, result.id, model);
             emitRows(library);
             return result;
         });
@@ -125,18 +133,30 @@ void Session::importOne(const std::filesystem::path& path)
         if (error.code() != engine::ErrorCode::Cancelled)
             reportError(error.what());
         toUi([this, name] { emit importing(name, -1, -1); });
+    } catch (const std::exception& error) {
+        reportError("\"" + name.toStdString() + "\" could not be added. " + error.what());
+        toUi([this, name] { emit importing(name, -1, -1); });
     }
 }
 
 void Session::removeDocument(RecordId documentId)
 {
+    // Nobody needs the rest of what is at work on it.
+    if (documentId == m_runningDocument) {
+        m_stopReason = JobState::Cancelled;
+        m_jobStop.request_stop();
+    }
+    if (documentId == m_askedDocument)
+        m_answerStop.request_stop();
     onLibrary([this, documentId](Library& library) {
-        for (const JobRecord& job : library.unfinishedJobs()) {
-            if (job.documentId == documentId)
-                m_jobStop.request_stop();
-        }
         library.removeDocument(documentId);
         emitRows(library);
+    });
+    m_engine->post([this, documentId](EngineRoom& room) {
+        if (!room.openContext() || room.openContext()->record.documentId != documentId)
+            return;
+        room.setOpenContext({});
+        publishMemory(room);
     });
 }
 
@@ -177,8 +197,11 @@ void Session::requestRetention(RecordId documentId)
         const auto cells = static_cast<float>(info.layers * info.kvHeads);
         for (const std::uint16_t count : counts)
             view->shares.push_back(static_cast<float>(count) / cells);
-        if (view->shares.size() == view->ranges.size())
-            toUi([this, view] { emit retentionReady(view); });
+        if (view->shares.size() != view->ranges.size())
+            throw engine::Error(
+                engine::ErrorCode::Damaged,
+                "The record of what was kept is missing. Prepare the document again.");
+        toUi([this, view] { emit retentionReady(view); });
     });
 }
 
@@ -203,11 +226,6 @@ void Session::chooseModel(const std::filesystem::path& path)
 {
     m_model = path;
     onLibrary([path](Library& library) { library.setSetting("model", path.string()); });
-}
-
-std::filesystem::path Session::modelForPreparing() const
-{
-    return m_model.empty() ? embeddedModel() : m_model;
 }
 
 void Session::publishMemory(EngineRoom& room)

@@ -18,7 +18,8 @@
 
 namespace app {
 
-/// A line of the library list: the document, what has been prepared of it and the job at work on it.
+/// A line of the library list: the document, what has been prepared of it and the job at work on
+/// it.
 struct DocumentRow
 {
     DocumentRecord document;
@@ -34,7 +35,8 @@ struct DocumentContent
     std::vector<PageRecord> pages;
 };
 
-/// What the words of a document's pages kept: share of cells per token, with the tokens' byte ranges.
+/// What the words of a document's pages kept: share of cells per token, with the tokens' byte
+/// ranges.
 struct RetentionView
 {
     RecordId documentId = 0;
@@ -50,9 +52,9 @@ struct MemoryStatus
     QString device;
 };
 
-/// The window's side of all services. Lives in the UI thread; every function returns at once and the results come as
-/// signals in the same thread. A library thread owns the store, an engine thread the model, an import thread
-/// waits for worker processes.
+/// The window's side of all services. Lives in the UI thread; every function returns at once and
+/// the results come as signals in the same thread. A library thread owns the store, an engine
+/// thread the model, an import thread waits for worker processes.
 class Session final : public QObject
 {
     Q_OBJECT
@@ -99,8 +101,7 @@ signals:
     void retentionReady(std::shared_ptr<const app::RetentionView> retention);
     void conversationsReady(app::RecordId documentId,
                             std::vector<app::ConversationRecord> conversations);
-    void conversationOpened(app::RecordId conversationId,
-                            std::vector<app::MessageRecord> messages);
+    void conversationOpened(app::RecordId conversationId, std::vector<app::MessageRecord> messages);
     void searchReady(QString query, std::vector<app::SearchHit> hits);
     void questionStored(app::RecordId conversationId, app::RecordId documentId);
     void answerGrew(app::RecordId conversationId, QString text);
@@ -109,18 +110,24 @@ signals:
     void memoryChanged(app::MemoryStatus status);
     /// A sentence for the user: something that was asked for did not happen.
     void failed(QString sentence);
+    /// The question could not be stored, so that no answer will come; failed() says why.
+    void questionRefused();
 
 private:
     struct Question;
 
     /// Runs `work` on the library thread; its errors become failed().
     void onLibrary(std::function<void(Library&)> work);
+    /// The same; calls `refused` in the UI thread after an error.
+    void onLibrary(std::function<void(Library&)> work, std::function<void()> refused);
     /// Runs `work` in the UI thread, unless the session has ended.
     void toUi(std::function<void()> work);
     void reportError(const std::string& sentence);
     void emitRows(Library& library);
-    void importOne(const std::filesystem::path& path);
-    void enqueuePreparation(Library& library, RecordId documentId);
+    void importOne(const std::filesystem::path& path, const std::filesystem::path& model);
+    static void enqueuePreparation(Library& library, RecordId documentId,
+                                   const std::filesystem::path& model);
+    bool claimJob(const JobRecord& job);
     void startNextJob();
     void runJob(EngineRoom& room, const JobRecord& job, const std::stop_token& stop);
     void endJob(JobRecord job, JobState state, const std::string& error);
@@ -128,7 +135,6 @@ private:
     void openContextFor(EngineRoom& room, const Question& question);
     void publishMemory(EngineRoom& room);
     void setJobState(RecordId jobId, JobState state);
-    std::filesystem::path modelForPreparing() const;
 
     struct NoState
     {};
@@ -139,6 +145,8 @@ private:
     bool m_readOnly = false;
     QString m_notice;
     RecordId m_runningJob = 0;
+    RecordId m_runningDocument = 0;
+    RecordId m_askedDocument = 0;
     JobState m_stopReason = JobState::Cancelled;
     std::stop_source m_jobStop;
     std::stop_source m_answerStop;

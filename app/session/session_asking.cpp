@@ -13,6 +13,19 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kShowInterval = std::chrono::milliseconds(33);
 constexpr auto kSaveInterval = std::chrono::seconds(1);
 
+/// The document may be removed, and its conversations with it, while an answer is written: that is
+/// no error.
+template <typename Work>
+void unlessRemoved(const Work& work)
+{
+    try {
+        work();
+    } catch (const engine::Error& error) {
+        if (error.code() != engine::ErrorCode::NotFound)
+            throw;
+    }
+}
+
 } // namespace
 
 struct Session::Question
@@ -48,8 +61,9 @@ void Session::openConversation(RecordId conversationId)
 void Session::ask(RecordId documentId, RecordId conversationId, const QString& text)
 {
     m_answerStop = {};
-    onLibrary([this, documentId, conversationId, text = text.toStdString(),
-               stop = m_answerStop.get_token()](Library& library) {
+    m_askedDocument = documentId;
+    const auto store = [this, documentId, conversationId, text = text.toStdString(),
+                        stop = m_answerStop.get_token()](Library& library) {
         Question question{documentId, conversationId, text, {}, {}, {}};
         const RecordId wanted =
             conversationId == 0 ? 0 : library.conversation(conversationId).contextId;
@@ -72,7 +86,8 @@ void Session::ask(RecordId documentId, RecordId conversationId, const QString& t
             emit questionStored(conversation, documentId);
         });
         m_engine->post([this, question, stop](EngineRoom& room) { answer(room, question, stop); });
-    });
+    };
+    onLibrary(store, [this] { emit questionRefused(); });
 }
 
 void Session::stopAnswer()
@@ -120,7 +135,7 @@ void Session::answer(EngineRoom& room, const Question& question, const std::stop
                 if (Clock::now() - saved >= kSaveInterval) {
                     saved = Clock::now();
                     onLibrary([message](Library& library) {
-                        library.updateMessageText(message.id, message.text);
+                        unlessRemoved([&] { library.updateMessageText(message.id, message.text); });
                     });
                 }
             },
@@ -129,8 +144,8 @@ void Session::answer(EngineRoom& room, const Question& question, const std::stop
         message.text = answer.text;
         message.status = answer.stoppedByUser ? MessageStatus::Partial : MessageStatus::Complete;
         message.facts = factsOf(answer, *open);
-        message.citations = findCitations(
-            {open->text, open->pages, engine::tokenRanges(*open->context)}, answer);
+        message.citations =
+            findCitations({open->text, open->pages, engine::tokenRanges(*open->context)}, answer);
     } catch (const engine::Error& error) {
         room.forgetConversation();
         message.status = MessageStatus::Failed;
@@ -140,10 +155,15 @@ void Session::answer(EngineRoom& room, const Question& question, const std::stop
         message.status = MessageStatus::Failed;
         message.text = "There is not enough memory to answer. Close other programs, or prepare the "
                        "document with a smaller share to keep.";
+    } catch (const std::exception& error) {
+        room.forgetConversation();
+        message.status = MessageStatus::Failed;
+        message.text = error.what();
     }
     onLibrary([this, message](Library& library) {
-        library.finishMessage(message);
+        // What was answered is shown even when it cannot be stored.
         toUi([this, message] { emit answerFinished(message.conversationId, message); });
+        unlessRemoved([&] { library.finishMessage(message); });
     });
     publishMemory(room);
 }

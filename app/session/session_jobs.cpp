@@ -1,5 +1,6 @@
 // The queue of preparations: one at a time, kept in the library, so that it survives the program.
 
+#include "app/jobs/model_places.h"
 #include "app/session/session.h"
 
 #include <algorithm>
@@ -31,11 +32,12 @@ QString progressText(const PrepareStatus& status)
 
 } // namespace
 
-void Session::enqueuePreparation(Library& library, RecordId documentId)
+void Session::enqueuePreparation(Library& library, RecordId documentId,
+                                 const std::filesystem::path& model)
 {
     PrepareRequest request;
     request.documentId = documentId;
-    request.modelPath = modelForPreparing();
+    request.modelPath = model.empty() ? embeddedModel() : model;
     JobRecord job;
     job.kind = "prepare";
     job.documentId = documentId;
@@ -45,8 +47,8 @@ void Session::enqueuePreparation(Library& library, RecordId documentId)
 
 void Session::prepare(RecordId documentId)
 {
-    onLibrary([this, documentId](Library& library) {
-        enqueuePreparation(library, documentId);
+    onLibrary([this, documentId, model = m_model](Library& library) {
+        enqueuePreparation(library, documentId, model);
         emitRows(library);
         toUi([this] { startNextJob(); });
     });
@@ -64,6 +66,7 @@ void Session::startNextJob()
                 if (m_runningJob != 0)
                     return;
                 m_runningJob = job.id;
+                m_runningDocument = job.documentId;
                 m_stopReason = JobState::Cancelled;
                 m_jobStop = {};
                 m_engine->post([this, job, stop = m_jobStop.get_token()](EngineRoom& room) {
@@ -75,16 +78,35 @@ void Session::startNextJob()
     });
 }
 
+/// Makes a waiting job a running one; false if it was paused, cancelled or removed since it was
+/// chosen.
+bool Session::claimJob(const JobRecord& job)
+{
+    return m_library->call([&](Library& library) {
+        const auto jobs = library.jobs();
+        const auto stored = std::ranges::find(jobs, job.id, &JobRecord::id);
+        if (stored == jobs.end() || stored->state != JobState::Waiting)
+            return false;
+        library.updateJob(job);
+        emitRows(library);
+        return true;
+    });
+}
+
 void Session::runJob(EngineRoom& room, const JobRecord& record, const std::stop_token& stop)
 {
     JobRecord job = record;
     job.state = JobState::Running;
-    onLibrary([this, job](Library& library) {
-        library.updateJob(job);
-        emitRows(library);
-    });
     Clock::time_point last{};
     try {
+        if (!claimJob(job)) {
+            toUi([this] {
+                m_runningJob = 0;
+                m_runningDocument = 0;
+                startNextJob();
+            });
+            return;
+        }
         const PrepareRequest request = requestFromJob(job);
         job.contextId = runPreparation(
             room, *m_engine, *m_library, request,
@@ -102,11 +124,14 @@ void Session::runJob(EngineRoom& room, const JobRecord& record, const std::stop_
         job.progress = 1;
         endJob(job, JobState::Done, "");
     } catch (const engine::Error& error) {
-        const bool stopped = error.code() == engine::ErrorCode::Cancelled;
+        // After a stop the document may be gone, and any error is only the way out.
+        const bool stopped = error.code() == engine::ErrorCode::Cancelled || stop.stop_requested();
         endJob(job, stopped ? JobState::Waiting : JobState::Failed, error.what());
     } catch (const std::bad_alloc&) {
         endJob(job, JobState::Failed,
                "There is not enough memory to prepare this document. Choose a smaller model.");
+    } catch (const std::exception& error) {
+        endJob(job, JobState::Failed, error.what());
     }
     publishMemory(room);
 }
@@ -119,6 +144,7 @@ void Session::endJob(JobRecord job, JobState state, const std::string& error)
         ended.state = state == JobState::Waiting ? m_stopReason : state;
         ended.error = state == JobState::Failed ? error : "";
         m_runningJob = 0;
+        m_runningDocument = 0;
         onLibrary([this, ended](Library& library) {
             const auto jobs = library.jobs();
             // The document, and the job with it, may have been removed meanwhile.

@@ -11,8 +11,8 @@
 
 namespace app {
 
-/// A thread that owns one State and runs tasks on it, one after the other. Nobody else ever touches the State,
-/// so it needs no lock. Tasks must not throw; call() carries exceptions back.
+/// A thread that owns one State and runs tasks on it, one after the other. Nobody else ever touches
+/// the State, so it needs no lock. Tasks must not throw; call() carries exceptions back.
 template <typename State>
 class TaskThread
 {
@@ -72,8 +72,8 @@ public:
         return result.get();
     }
 
-    /// From inside a long task: runs the tasks that have come in since, so that a question does not wait for the end
-    /// of a preparation.
+    /// From inside a long task: runs the tasks that have come in since, so that a question does not
+    /// wait for the end of a preparation.
     void runWaiting(State& state)
     {
         for (Task task = take(); task; task = take())

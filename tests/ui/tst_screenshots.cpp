@@ -77,7 +77,8 @@ private:
         QCoreApplication::processEvents();
         const QImage image = window.grab().toImage();
         QCOMPARE(image.size(), QSize(1440, 900));
-        QVERIFY(image.save(QStringLiteral(BINARY_DIR "/screenshots/") + name + QStringLiteral(".png")));
+        QVERIFY(
+            image.save(QStringLiteral(BINARY_DIR "/screenshots/") + name + QStringLiteral(".png")));
     }
 };
 

@@ -74,8 +74,8 @@ private slots:
         QCOMPARE(fixture.window().conversation().lastText(),
                  QStringLiteral("turnips from Velden to the salt market."));
 
-        auto* citation = fixture.window().conversation().findChild<QPushButton*>(
-            QStringLiteral("citation"));
+        auto* citation =
+            fixture.window().conversation().findChild<QPushButton*>(QStringLiteral("citation"));
         QVERIFY(citation != nullptr);
         QCOMPARE(citation->text(), QStringLiteral("p. 2"));
         QCOMPARE(fixture.window().reader().page(), std::size_t{0});
@@ -120,7 +120,7 @@ private slots:
         QVERIFY(fixture.waitUntilReady());
         QVERIFY(fixture.ask(QStringLiteral("Purple elephants never visited Rome")));
         QCOMPARE(fixture.window().conversation().lastText(),
-                 QStringLiteral("The document does not continue this."));
+                 QStringLiteral("The document does not continue this quotation."));
     }
 
     void pauseResumeCancel()
@@ -141,8 +141,13 @@ private slots:
         // A paused job survives the program and goes on from its blocks.
         fixture.restart();
         QTRY_VERIFY_WITH_TIMEOUT(fixture.stateText().contains(QStringLiteral("Paused")), kPatience);
-        const auto* row = fixture.window().library().model().row(
-            fixture.window().library().model().index(0).data(ui::DocumentListModel::IdRole).toLongLong());
+        const auto* row =
+            fixture.window().library().model().row(fixture.window()
+                                                       .library()
+                                                       .model()
+                                                       .index(0)
+                                                       .data(ui::DocumentListModel::IdRole)
+                                                       .toLongLong());
         QVERIFY(row != nullptr && row->job);
         fixture.session().resumeJob(row->job->id);
         QTRY_VERIFY_WITH_TIMEOUT(fixture.stateText().contains(QStringLiteral("Ready")), kPatience);
@@ -168,8 +173,8 @@ private slots:
             if (each->focusPolicy() == Qt::NoFocus || !each->isVisibleTo(&fixture.window()))
                 continue;
             const auto* button = qobject_cast<const QAbstractButton*>(each);
-            const bool named =
-                !each->accessibleName().isEmpty() || (button != nullptr && !button->text().isEmpty());
+            const bool named = !each->accessibleName().isEmpty() ||
+                               (button != nullptr && !button->text().isEmpty());
             QVERIFY2(named, qPrintable(QString::fromLatin1(each->metaObject()->className()) + u' ' +
                                        each->objectName()));
         }

@@ -9,7 +9,8 @@
 
 namespace tests {
 
-/// A session in an empty data directory, with the real program for import workers, and a window on it.
+/// A session in an empty data directory, with the real program for import workers, and a window on
+/// it.
 class WindowFixture
 {
 public:
@@ -19,7 +20,8 @@ public:
     ui::MainWindow& window() { return *m_window; }
     QString folder() const { return m_folder.path(); }
 
-    /// Closes everything and opens it again on the same data, as the next start of the program does.
+    /// Closes everything and opens it again on the same data, as the next start of the program
+    /// does.
     void restart();
     /// Sends the drop of one file to the window.
     void drop(const QString& path);

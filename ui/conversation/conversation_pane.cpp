@@ -25,10 +25,18 @@ ConversationPane::ConversationPane(QWidget* parent)
     m_scroll->setFrameShape(QFrame::NoFrame);
     m_scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_scroll->setAccessibleName(tr("Messages"));
-    // New text is always in view.
-    connect(m_scroll->verticalScrollBar(), &QScrollBar::rangeChanged, this,
-            [this](int, int maximum) { m_scroll->verticalScrollBar()->setValue(maximum); });
+    m_messages->setContentsMargins(0, 0, 0, 0);
+    // New text is always in view, unless one has scrolled back to read.
+    QScrollBar* bar = m_scroll->verticalScrollBar();
+    connect(bar, &QScrollBar::valueChanged, this,
+            [this, bar](int value) { m_followsEnd = value >= bar->maximum() - 4; });
+    connect(bar, &QScrollBar::rangeChanged, this, [this, bar](int, int maximum) {
+        if (m_followsEnd)
+            bar->setValue(maximum);
+    });
     auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(8, 8, 8, 8);
+    layout->setSpacing(8);
     layout->addWidget(makeHeader());
     layout->addWidget(m_scroll, 1);
     layout->addWidget(makeInput());
@@ -42,6 +50,7 @@ QWidget* ConversationPane::makeHeader()
     layout->setContentsMargins(0, 0, 0, 0);
     m_chooser = new QComboBox(header);
     m_chooser->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    m_chooser->setPlaceholderText(tr("Conversations"));
     nameWidget(m_chooser, tr("Conversations about this document"));
     m_new = new QPushButton(tr("New"), header);
     nameWidget(m_new, tr("Start a new conversation"));
@@ -52,8 +61,8 @@ QWidget* ConversationPane::makeHeader()
         const app::RecordId id = m_chooser->itemData(row).toLongLong();
         if (id == 0)
             newConversation();
-        else
-            emit conversationWanted(id);
+        else if (id != m_conversation)
+            emit conversationWanted(m_wanted = id);
     });
     return header;
 }
@@ -63,6 +72,7 @@ QWidget* ConversationPane::makeInput()
     auto* input = new QWidget(this);
     m_hint = new QLabel(input);
     m_hint->setWordWrap(true);
+    m_hint->setTextFormat(Qt::PlainText);
     m_state = new QLabel(input);
     m_state->setWordWrap(true);
     m_edit = new QuestionEdit(input);
@@ -76,6 +86,7 @@ QWidget* ConversationPane::makeInput()
     buttons->addWidget(m_send);
     auto* layout = new QVBoxLayout(input);
     layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(6);
     layout->addWidget(m_hint);
     layout->addWidget(m_state);
     layout->addWidget(m_edit);
@@ -92,6 +103,7 @@ void ConversationPane::setDocument(app::RecordId documentId, bool ready)
     m_document = documentId;
     m_ready = ready;
     m_chooser->clear();
+    clearMessages(); // an answer that is being written goes on, unseen
     newConversation();
 }
 
@@ -116,14 +128,12 @@ void ConversationPane::updateControls()
     m_new->setEnabled(m_document != 0 && !m_views.empty() && !m_answering);
     m_chooser->setEnabled(m_chooser->count() > 0 && !m_answering);
     m_hint->setVisible(m_document != 0 && m_ready && !m_hint->text().isEmpty());
-    m_state->setText(m_document == 0
-                         ? tr("Choose a document to ask about it.")
-                         : tr("This document can be asked when it has been read."));
+    m_state->setText(m_document == 0 ? tr("Choose a document to ask about it.")
+                                     : tr("This document can be asked when it has been read."));
     m_state->setVisible(m_document == 0 || !m_ready);
 }
 
-void ConversationPane::setConversations(
-    const std::vector<app::ConversationRecord>& conversations)
+void ConversationPane::setConversations(const std::vector<app::ConversationRecord>& conversations)
 {
     m_chooser->clear();
     m_chooser->addItem(tr("New conversation"), 0);
@@ -145,7 +155,7 @@ void ConversationPane::clearMessages()
 MessageView* ConversationPane::addMessage(const app::MessageRecord& message)
 {
     auto* view = new MessageView(message, m_scroll->widget());
-    connect(view, &MessageView::citationClicked, this, &ConversationPane::citationClicked);
+    connect(view, &MessageView::citationsClicked, this, &ConversationPane::citationsClicked);
     m_messages->insertWidget(m_messages->count() - 1, view);
     m_views.push_back(view);
     return view;
@@ -154,7 +164,11 @@ MessageView* ConversationPane::addMessage(const app::MessageRecord& message)
 void ConversationPane::showConversation(app::RecordId conversationId,
                                         const std::vector<app::MessageRecord>& messages)
 {
+    if (conversationId != m_wanted)
+        return; // another one has been chosen since
+    m_wanted = 0;
     clearMessages();
+    m_followsEnd = true;
     m_conversation = conversationId;
     for (const app::MessageRecord& message : messages)
         addMessage(message);
@@ -163,7 +177,10 @@ void ConversationPane::showConversation(app::RecordId conversationId,
 
 void ConversationPane::newConversation()
 {
+    if (m_answering && !m_views.empty())
+        return; // the shortcut works at any time
     m_conversation = 0;
+    m_wanted = 0;
     clearMessages();
     if (m_chooser->count() > 0)
         m_chooser->setCurrentIndex(0);
@@ -184,14 +201,16 @@ void ConversationPane::send()
     answer.status = app::MessageStatus::Partial;
     addMessage(answer);
     m_answering = true;
+    m_followsEnd = true;
     m_edit->clear();
     updateControls();
     emit this->asked(m_conversation, question);
 }
 
-void ConversationPane::beginAnswer(app::RecordId conversationId)
+void ConversationPane::beginAnswer(app::RecordId conversationId, app::RecordId documentId)
 {
-    m_conversation = conversationId;
+    if (m_answering && documentId == m_document && !m_views.empty())
+        m_conversation = conversationId;
 }
 
 void ConversationPane::growAnswer(app::RecordId conversationId, const QString& text)
@@ -204,14 +223,20 @@ void ConversationPane::finishAnswer(const app::MessageRecord& message)
 {
     if (message.conversationId == m_conversation && m_answering && !m_views.empty())
         m_views.back()->setMessage(message);
+    const bool hadFocus = m_stop->hasFocus();
     m_answering = false;
     updateControls();
-    focusQuestion();
+    if (hadFocus)
+        focusQuestion();
 }
 
 void ConversationPane::abandonQuestion()
 {
-    if (!m_answering || m_views.size() < 2)
+    if (!m_answering)
+        return;
+    m_answering = false;
+    updateControls();
+    if (m_views.size() < 2)
         return;
     // The question goes back to where it was typed.
     m_edit->setPlainText(m_views[m_views.size() - 2]->text());
@@ -219,7 +244,6 @@ void ConversationPane::abandonQuestion()
         m_views.back()->deleteLater();
         m_views.pop_back();
     }
-    m_answering = false;
     updateControls();
 }
 

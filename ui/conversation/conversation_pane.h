@@ -31,7 +31,7 @@ public:
     void setConversations(const std::vector<app::ConversationRecord>& conversations);
     void showConversation(app::RecordId conversationId,
                           const std::vector<app::MessageRecord>& messages);
-    void beginAnswer(app::RecordId conversationId);
+    void beginAnswer(app::RecordId conversationId, app::RecordId documentId);
     void growAnswer(app::RecordId conversationId, const QString& text);
     void finishAnswer(const app::MessageRecord& message);
     /// The question could not be asked.
@@ -39,6 +39,7 @@ public:
 
     void newConversation();
     void focusQuestion();
+    app::RecordId documentId() const { return m_document; }
     app::RecordId conversationId() const { return m_conversation; }
     bool isAnswering() const { return m_answering; }
     QString lastText() const;
@@ -47,7 +48,7 @@ signals:
     void asked(app::RecordId conversationId, QString question);
     void stopRequested();
     void conversationWanted(app::RecordId conversationId);
-    void citationClicked(app::CitationRecord citation);
+    void citationsClicked(std::vector<app::CitationRecord> citations);
 
 private:
     void send();
@@ -59,6 +60,8 @@ private:
 
     app::RecordId m_document = 0;
     app::RecordId m_conversation = 0;
+    app::RecordId m_wanted = 0; // the conversation that is being fetched
+    bool m_followsEnd = true;
     bool m_ready = false;
     bool m_answering = false;
     QComboBox* m_chooser = nullptr;

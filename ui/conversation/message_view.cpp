@@ -4,9 +4,12 @@
 #include "ui/palette_tints.h"
 #include "ui/text_format.h"
 
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
+
+#include <map>
 
 namespace ui {
 namespace {
@@ -20,7 +23,8 @@ QString shownText(const app::MessageRecord& message)
         return MessageView::tr("There is no answer: %1").arg(text);
     if (message.status == app::MessageStatus::Partial)
         return text + MessageView::tr(" [stopped]");
-    return text.isEmpty() ? MessageView::tr("The document does not continue this.") : text;
+    return text.isEmpty() ? MessageView::tr("The document does not continue this quotation.")
+                          : text;
 }
 
 } // namespace
@@ -44,14 +48,13 @@ MessageView::MessageView(const app::MessageRecord& message, QWidget* parent)
     small.setPointSizeF(small.pointSizeF() * 0.85);
     m_facts->setFont(small);
     m_facts->setWordWrap(true);
-    QPalette quiet = palette();
-    quiet.setColor(QPalette::WindowText, quietText(palette()));
-    m_facts->setPalette(quiet);
+    m_facts->setTextFormat(Qt::PlainText);
+    quietFacts();
     m_citationRow->setContentsMargins(0, 0, 0, 0);
     m_citationRow->addStretch(1);
 
     auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 6, 0, 6);
+    layout->setContentsMargins(10, 8, 10, 8);
     layout->setSpacing(4);
     layout->addWidget(m_who);
     layout->addWidget(m_text);
@@ -60,13 +63,32 @@ MessageView::MessageView(const app::MessageRecord& message, QWidget* parent)
     setMessage(message);
 }
 
+void MessageView::changeEvent(QEvent* event)
+{
+    QFrame::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange)
+        quietFacts();
+}
+
+void MessageView::quietFacts()
+{
+    QPalette quiet = palette();
+    quiet.setColor(QPalette::WindowText, quietText(palette()));
+    m_facts->setPalette(quiet);
+}
+
 void MessageView::setMessage(const app::MessageRecord& message)
 {
     const bool question = message.role == app::MessageRole::User;
     m_who->setText(question ? tr("You") : tr("Answer"));
+    setAutoFillBackground(question);
+    setBackgroundRole(question ? QPalette::Base : QPalette::Window);
     const bool writing = message.status == app::MessageStatus::Partial && message.text.empty() &&
                          message.facts.device.empty();
     m_content = writing ? QString() : shownText(message);
+    QFont face = font();
+    face.setItalic(!question && !writing && message.text.empty());
+    m_text->setFont(face);
     m_text->setText(m_content);
     m_text->setAccessibleName((question ? tr("You: ") : tr("Answer: ")) + m_content);
     showCitations(message.citations);
@@ -88,16 +110,21 @@ QString MessageView::text() const
 void MessageView::showCitations(const std::vector<app::CitationRecord>& citations)
 {
     qDeleteAll(m_citations->findChildren<QPushButton*>());
+    std::map<std::size_t, std::vector<app::CitationRecord>> pages;
+    for (const app::CitationRecord& citation : citations)
+        pages[citation.pageIndex].push_back(citation);
     int place = 0;
-    for (const app::CitationRecord& citation : citations) {
-        auto* button = new QPushButton(
-            tr("p. %1").arg(QString::fromStdString(citation.pageLabel)), m_citations);
+    for (const auto& [index, onPage] : pages) {
+        const QString label = QString::fromStdString(onPage.front().pageLabel);
+        auto* button = new QPushButton(tr("p. %1").arg(plainLabel(label)), m_citations);
         button->setObjectName(QStringLiteral("citation"));
-        button->setAccessibleName(
-            tr("Show page %1").arg(QString::fromStdString(citation.pageLabel)));
-        button->setToolTip(QString::fromStdString(citation.quote));
+        button->setAccessibleName(tr("Show page %1").arg(label));
+        QStringList quotes;
+        for (const app::CitationRecord& citation : onPage)
+            quotes << QString::fromStdString(citation.quote).simplified();
+        button->setToolTip(plainToolTip(quotes.join(u'\n')));
         connect(button, &QPushButton::clicked, this,
-                [this, citation] { emit citationClicked(citation); });
+                [this, shown = onPage] { emit citationsClicked(shown); });
         m_citationRow->insertWidget(place++, button);
     }
     m_citations->setVisible(!citations.empty());

@@ -21,9 +21,14 @@ public:
     QString text() const;
 
 signals:
-    void citationClicked(app::CitationRecord citation);
+    /// All citations of one page.
+    void citationsClicked(std::vector<app::CitationRecord> citations);
+
+protected:
+    void changeEvent(QEvent* event) override;
 
 private:
+    void quietFacts();
     void showCitations(const std::vector<app::CitationRecord>& citations);
 
     QLabel* m_who;

@@ -1,5 +1,6 @@
 #include "ui/library/document_list_model.h"
 
+#include "ui/accessible.h"
 #include "ui/text_format.h"
 
 #include <algorithm>
@@ -23,6 +24,7 @@ QVariant DocumentListModel::data(const QModelIndex& index, int role) const
     case Qt::DisplayRole:
         return title;
     case Qt::ToolTipRole:
+        return plainToolTip(title + QStringLiteral("\n") + state);
     case Qt::AccessibleTextRole:
         return title + QStringLiteral("\n") + state;
     case IdRole:
@@ -39,6 +41,11 @@ QVariant DocumentListModel::data(const QModelIndex& index, int role) const
 
 void DocumentListModel::setRows(std::vector<app::DocumentRow> rows)
 {
+    // The text of an ended job must not be that of the next one.
+    for (const app::DocumentRow& row : rows) {
+        if (!row.job || row.job->state != app::JobState::Running)
+            m_progress.remove(row.document.id);
+    }
     const bool sameDocuments = std::ranges::equal(
         rows, m_rows, {}, [](const auto& row) { return row.document.id; },
         [](const auto& row) { return row.document.id; });

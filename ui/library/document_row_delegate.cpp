@@ -59,12 +59,12 @@ void DocumentRowDelegate::paint(QPainter* painter, const QStyleOptionViewItem& o
                                               Qt::ElideRight, inner.width()));
     const double progress = index.data(DocumentListModel::ProgressRole).toDouble();
     if (progress >= 0) {
-        const QRect line(inner.left(), inner.bottom() - kProgressHeight + kMargin / 2, inner.width(),
-                         kProgressHeight);
+        const QRect line(inner.left(), inner.bottom() - kProgressHeight + kMargin / 2,
+                         inner.width(), kProgressHeight);
         painter->fillRect(line, option.palette.color(QPalette::Mid));
-        painter->fillRect(QRect(line.topLeft(), QSize(static_cast<int>(line.width() * progress),
-                                                      line.height())),
-                          selected ? text : option.palette.color(QPalette::Highlight));
+        painter->fillRect(
+            QRect(line.topLeft(), QSize(static_cast<int>(line.width() * progress), line.height())),
+            selected ? text : option.palette.color(QPalette::Highlight));
     }
     painter->restore();
 }

@@ -4,7 +4,8 @@
 
 namespace ui {
 
-/// A document as two lines: its title, and quieter its pages and state, with a thin line while a job is at work.
+/// A document as two lines: its title, and quieter its pages and state, with a thin line while a
+/// job is at work.
 class DocumentRowDelegate final : public QStyledItemDelegate
 {
     Q_OBJECT

@@ -34,34 +34,44 @@ LibraryPane::LibraryPane(QWidget* parent)
     m_list->setUniformItemSizes(true);
     m_list->setAccessibleName(tr("Documents"));
     m_importing->setWordWrap(true);
+    m_importing->setTextFormat(Qt::PlainText);
     m_importing->hide();
     m_stack->addWidget(m_list);
     m_stack->addWidget(makeEmptyState());
 
     auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(8, 8, 8, 8);
+    layout->setSpacing(8);
     layout->addWidget(m_search);
     layout->addWidget(m_stack, 1);
     layout->addWidget(m_importing);
 
-    connect(m_search, &QLineEdit::textChanged, m_filter, &QSortFilterProxyModel::setFilterFixedString);
+    connect(m_search, &QLineEdit::textChanged, this, &LibraryPane::filterTitles);
     connect(m_search, &QLineEdit::returnPressed, this, [this] {
         if (!m_search->text().trimmed().isEmpty())
             emit searchRequested(m_search->text());
     });
     connect(m_list->selectionModel(), &QItemSelectionModel::currentChanged, this, [this] {
-        if (selectedDocument() != 0)
-            emit documentSelected(selectedDocument());
+        const QModelIndex current = m_list->currentIndex();
+        if (m_filtering || !current.isValid())
+            return;
+        m_selected = current.data(DocumentListModel::IdRole).toLongLong();
+        emit documentSelected(m_selected);
     });
     connect(m_list, &QWidget::customContextMenuRequested, this, [this](const QPoint& position) {
-        if (m_list->indexAt(position).isValid())
-            emit menuRequested(m_list->viewport()->mapToGlobal(position));
+        // From the keyboard the position is not that of a row.
+        const QModelIndex current = m_list->currentIndex();
+        if (current.isValid())
+            emit menuRequested(m_list->viewport()->mapToGlobal(
+                m_list->indexAt(position).isValid() ? position
+                                                    : m_list->visualRect(current).center()));
     });
 }
 
 QWidget* LibraryPane::makeEmptyState()
 {
     auto* empty = new QWidget(this);
-    auto* sentence = new QLabel(tr("Drop a PDF, EPUB, text or Markdown file here."), empty);
+    auto* sentence = new QLabel(tr("Drop a PDF, EPUB, text or\nMarkdown file here."), empty);
     sentence->setWordWrap(true);
     sentence->setAlignment(Qt::AlignCenter);
     auto* open = new QPushButton(tr("Open..."), empty);
@@ -73,8 +83,9 @@ QWidget* LibraryPane::makeEmptyState()
     auto* layout = new QVBoxLayout(empty);
     layout->addStretch(2);
     layout->addWidget(sentence);
-    layout->addSpacing(8);
+    layout->addSpacing(12);
     layout->addWidget(open, 0, Qt::AlignCenter);
+    layout->addSpacing(2);
     layout->addWidget(m_sample, 0, Qt::AlignCenter);
     layout->addStretch(3);
     return empty;
@@ -83,10 +94,28 @@ QWidget* LibraryPane::makeEmptyState()
 void LibraryPane::setRows(std::vector<app::DocumentRow> rows)
 {
     m_stack->setCurrentIndex(rows.empty() ? 1 : 0);
-    const app::RecordId selected = selectedDocument();
     m_model->setRows(std::move(rows));
-    if (selected != 0 && selected != selectedDocument())
-        select(selected);
+    if (m_selected != 0 && !m_model->indexOf(m_selected).isValid())
+        m_selected = 0;
+    restoreSelection();
+}
+
+/// Rows that come and go while one types never open another document.
+void LibraryPane::filterTitles(const QString& text)
+{
+    m_filtering = true;
+    m_filter->setFilterFixedString(text);
+    m_filtering = false;
+    restoreSelection();
+}
+
+void LibraryPane::restoreSelection()
+{
+    m_filtering = true;
+    const QModelIndex index = m_filter->mapFromSource(m_model->indexOf(m_selected));
+    if (index != m_list->currentIndex())
+        m_list->setCurrentIndex(index);
+    m_filtering = false;
 }
 
 void LibraryPane::setImportText(const QString& text)
@@ -100,17 +129,17 @@ void LibraryPane::setSampleAvailable(bool available)
     m_sample->setVisible(available);
 }
 
-app::RecordId LibraryPane::selectedDocument() const
-{
-    const QModelIndex current = m_list->currentIndex();
-    return current.isValid() ? current.data(DocumentListModel::IdRole).toLongLong() : 0;
-}
-
 void LibraryPane::select(app::RecordId documentId)
 {
     const QModelIndex index = m_filter->mapFromSource(m_model->indexOf(documentId));
-    if (index.isValid())
+    if (index.isValid()) {
         m_list->setCurrentIndex(index);
+        return;
+    }
+    if (m_model->indexOf(documentId).isValid()) {
+        m_search->clear(); // the filter hides it
+        m_list->setCurrentIndex(m_filter->mapFromSource(m_model->indexOf(documentId)));
+    }
 }
 
 void LibraryPane::focusSearch()

@@ -28,7 +28,8 @@ public:
     void setImportText(const QString& text);
     void setSampleAvailable(bool available);
 
-    app::RecordId selectedDocument() const;
+    /// The document last chosen, also while the filter hides its row; 0 for none.
+    app::RecordId selectedDocument() const { return m_selected; }
     void select(app::RecordId documentId);
     void focusSearch();
 
@@ -41,6 +42,8 @@ signals:
 
 private:
     QWidget* makeEmptyState();
+    void filterTitles(const QString& text);
+    void restoreSelection();
 
     DocumentListModel* m_model;
     QSortFilterProxyModel* m_filter;
@@ -49,6 +52,8 @@ private:
     QLabel* m_importing;
     QStackedWidget* m_stack;
     QPushButton* m_sample = nullptr;
+    app::RecordId m_selected = 0;
+    bool m_filtering = false;
 };
 
 } // namespace ui

@@ -3,6 +3,7 @@
 #include "app/session/session.h"
 
 #include <QRectF>
+
 #include <vector>
 
 namespace ui {
@@ -18,8 +19,8 @@ struct PageMark
 std::vector<PageMark> layoutCitation(const std::vector<app::ImportedWord>& words,
                                      app::ByteRange range);
 
-/// A box for each word with its share, relative to the largest share of the document (0..1). A word of several tokens
-/// has their mean.
+/// A box for each word with its share, relative to the largest share of the document (0..1). A word
+/// of several tokens has their mean.
 std::vector<PageMark> layoutRetention(const std::vector<app::ImportedWord>& words,
                                       const app::RetentionView& retention);
 

@@ -47,8 +47,8 @@ private:
 PageView::PageView(QWidget* parent)
     : QScrollArea(parent)
     , m_canvas(new Canvas(*this))
-    , m_thread(std::make_unique<app::TaskThread<OpenFile>>(
-          [] { return std::make_unique<OpenFile>(); }))
+    , m_thread(
+          std::make_unique<app::TaskThread<OpenFile>>([] { return std::make_unique<OpenFile>(); }))
 {
     setWidget(m_canvas);
     setWidgetResizable(false);

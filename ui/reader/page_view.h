@@ -11,8 +11,8 @@ class QLabel;
 
 namespace ui {
 
-/// One page of a PDF as it is printed, with marks over its words. Drawn on a thread of its own, as sharp as the
-/// screen shows it; what comes late belongs to an older request and is dropped.
+/// One page of a PDF as it is printed, with marks over its words. Drawn on a thread of its own, as
+/// sharp as the screen shows it; what comes late belongs to an older request and is dropped.
 class PageView final : public QScrollArea
 {
     Q_OBJECT

@@ -5,7 +5,6 @@
 #include <QWidget>
 
 #include <memory>
-#include <optional>
 #include <vector>
 
 class QComboBox;
@@ -18,7 +17,8 @@ namespace ui {
 class PageView;
 class TextView;
 
-/// The open document: its page, where one is in it, its contents, and marks for citations and for what was kept.
+/// The open document: its page, where one is in it, its contents, and marks for citations and for
+/// what was kept.
 class ReaderPane final : public QWidget
 {
     Q_OBJECT
@@ -28,8 +28,10 @@ public:
     void showDocument(std::shared_ptr<const app::DocumentContent> content);
     void closeDocument();
     void goToPage(std::size_t index);
-    /// Goes to the citation's page and marks its words; a citation without words shows only the page.
-    void showCitation(const app::CitationRecord& citation);
+    /// Goes to the page of the citations, all of one page, and marks their words.
+    void showCitations(const std::vector<app::CitationRecord>& citations);
+    /// Whether there is a prepared state to show.
+    void setKeptAvailable(bool available);
     void setWords(app::RecordId documentId, std::size_t page,
                   const std::vector<app::ImportedWord>& words);
     void setRetention(std::shared_ptr<const app::RetentionView> retention);
@@ -57,14 +59,17 @@ private:
     QWidget* makeToolBar();
     QToolButton* addButton(QWidget* bar, const QString& text, const QString& name);
     void showPage();
+    void showContentsPlace();
+    void connectToolBar(QToolButton* smaller, QToolButton* larger, QToolButton* fit);
     void updateLegend();
     bool isPrinted() const;
 
     std::shared_ptr<const app::DocumentContent> m_content;
     std::shared_ptr<const app::RetentionView> m_retention;
     std::vector<app::ImportedWord> m_words;
-    std::optional<app::CitationRecord> m_citation;
+    std::vector<app::ByteRange> m_citations;
     std::size_t m_page = 0;
+    QWidget* m_bar = nullptr;
     QStackedWidget* m_stack;
     QLabel* m_empty;
     PageView* m_pageView;

@@ -25,7 +25,7 @@ void TextView::showText(std::string_view text, std::uint32_t begin)
 {
     m_begin = begin;
     m_end = begin + static_cast<std::uint32_t>(text.size());
-    m_citation.reset();
+    m_citations.clear();
     m_offsets.clear();
     int units = 0;
     for (const char c : text) {
@@ -40,14 +40,28 @@ void TextView::showText(std::string_view text, std::uint32_t begin)
     updateMarks();
 }
 
-void TextView::markCitation(app::ByteRange range)
+void TextView::resetZoom()
 {
-    m_citation = range;
+    zoom(-m_steps);
+}
+
+void TextView::zoom(int steps)
+{
+    m_steps += steps;
+    zoomIn(steps);
+}
+
+void TextView::markCitations(std::vector<app::ByteRange> ranges)
+{
+    m_citations = std::move(ranges);
     updateMarks();
-    if (range.begin < m_begin || range.begin >= m_end)
+    if (m_citations.empty())
+        return;
+    const std::uint32_t first = m_citations.front().begin;
+    if (first < m_begin || first >= m_end)
         return;
     QTextCursor cursor(document());
-    cursor.setPosition(std::min(m_offsets[range.begin - m_begin], document()->characterCount() - 1));
+    cursor.setPosition(std::min(m_offsets[first - m_begin], document()->characterCount() - 1));
     setTextCursor(cursor);
     centerCursor();
 }
@@ -84,8 +98,10 @@ void TextView::updateMarks()
                 selections.push_back(selection(range, tint));
         }
     }
-    if (m_citation && m_citation->end > m_begin && m_citation->begin < m_end)
-        selections.push_back(selection(*m_citation, citationTint(palette())));
+    for (const app::ByteRange range : m_citations) {
+        if (range.end > m_begin && range.begin < m_end)
+            selections.push_back(selection(range, citationTint(palette())));
+    }
     setExtraSelections(selections);
 }
 

@@ -4,14 +4,13 @@
 
 #include <QPlainTextEdit>
 
-#include <optional>
 #include <string_view>
 #include <vector>
 
 namespace ui {
 
-/// A page of a document that has no printed pages, as flowing text, with marks over its words. Plain text: nothing in a
-/// document can make it load or run anything.
+/// A page of a document that has no printed pages, as flowing text, with marks over its words.
+/// Plain text: nothing in a document can make it load or run anything.
 class TextView final : public QPlainTextEdit
 {
     Q_OBJECT
@@ -20,10 +19,14 @@ public:
 
     /// `text` is UTF-8; `begin` is its first byte's place in the document, to which marks refer.
     void showText(std::string_view text, std::uint32_t begin);
-    void markCitation(app::ByteRange range);
+    /// Marks the ranges and scrolls to the first.
+    void markCitations(std::vector<app::ByteRange> ranges);
+    /// Back to the size of letters at the start.
+    void resetZoom();
+    void zoom(int steps);
     /// Null takes the tints away.
     void setRetention(const app::RetentionView* retention);
-    bool hasCitationMark() const { return m_citation.has_value(); }
+    bool hasCitationMark() const { return !m_citations.empty(); }
 
 private:
     void updateMarks();
@@ -32,7 +35,8 @@ private:
     std::uint32_t m_begin = 0;
     std::uint32_t m_end = 0;
     std::vector<int> m_offsets; // character offset of each byte
-    std::optional<app::ByteRange> m_citation;
+    std::vector<app::ByteRange> m_citations;
+    int m_steps = 0;
     const app::RetentionView* m_retention = nullptr;
 };
 
