@@ -67,6 +67,7 @@ public:
 
     /// h5: after the attention's residual; ascending indices of the rows that go on, or nothing for
     /// all. `hidden` is (rows, width). Dropped rows stay in the lists of the layers already done.
+    /// The last layer has one row here when the job wants the logits of one row only.
     virtual std::optional<std::vector<std::uint32_t>> onResidual(const LayerStep& /*step*/,
                                                                  std::span<const float> /*hidden*/)
     {

@@ -3,6 +3,8 @@
 #include "engine/error.h"
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <cmath>
 #include <numeric>
 
@@ -43,7 +45,6 @@ struct Transformer::Rows
     std::vector<std::int32_t> positions;
     std::vector<std::uint32_t> indices; // in the job, of the rows that are still there
     std::vector<Segment> segments;
-    bool last = false; // the model's last layer
 
     std::size_t count() const { return orders.size(); }
     LayerStep step(std::uint32_t layer, std::uint32_t layers, const KvStore& store) const
@@ -103,7 +104,22 @@ JobResult Transformer::run(Job job, KvStore& store, Hooks& hooks, std::stop_toke
 {
     const KvStore::Mark before = store.mark();
     hooks.onRows(job);
+    const bool keepsKv = job.keepsKv;
+    try {
+        JobResult result = runLayers(std::move(job), store, hooks, stop);
+        if (!keepsKv)
+            store.truncate(before);
+        return result;
+    } catch (...) {
+        // Rows that stand in the lists of some layers only would falsify every later job.
+        store.truncate(before);
+        throw;
+    }
+}
 
+JobResult Transformer::runLayers(Job job, KvStore& store, Hooks& hooks, const std::stop_token& stop)
+{
+    assert(job.layerBegin != 0 || job.tokens.size() == job.positions.size());
     Rows rows;
     rows.positions = job.positions;
     rows.orders.resize(job.positions.size());
@@ -121,10 +137,8 @@ JobResult Transformer::run(Job job, KvStore& store, Hooks& hooks, std::stop_toke
 
     bool stopped = false;
     for (std::uint32_t layer = rows.job.layerBegin; layer < end && !stopped; ++layer) {
-        if (stop.stop_requested()) {
-            store.truncate(before);
+        if (stop.stop_requested())
             throw Error(ErrorCode::Cancelled, "The work was stopped on request.");
-        }
         runLayer(rows, layer, store, hooks);
         stopped = hooks.stopAfter(rows.step(layer, m_config.layers, store));
     }
@@ -136,44 +150,67 @@ JobResult Transformer::run(Job job, KvStore& store, Hooks& hooks, std::stop_toke
     if (!finished)
         result.hidden = std::move(rows.hidden);
     result.survivors = std::move(rows.indices);
-    if (!rows.job.keepsKv)
-        store.truncate(before);
     return result;
 }
 
 void Transformer::runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks)
 {
     const LayerWeights& weights = m_weights.layers[layer];
-    rows.last = layer + 1 == m_config.layers;
+    const bool last = layer + 1 == m_config.layers;
     project(rows, layer, store, hooks);
     store.views(layer, m_views);
     rows.segments.clear();
-    hooks.segments(rows.step(layer, m_config.layers, store), rows.segments);
+    const LayerStep step = rows.step(layer, m_config.layers, store);
+    hooks.segments(step, rows.segments);
     if (rows.segments.empty())
         rows.segments.push_back(causalSegment(rows.count(), m_views.lists));
 
-    // Nobody reads the last layer's output when no logits are wanted: only its keys and values
-    // matter.
-    const bool outputNeeded = !rows.last || rows.job.logits != LogitRows::None;
-    const LayerStep step = rows.step(layer, m_config.layers, store);
-    if (outputNeeded || hooks.needsLse(step))
+    const bool scoredByLse = hooks.needsLse(step);
+    if (scoredByLse)
         attend(rows);
-    const kernels::AttentionShape shape = attentionShape(rows);
-    LayerScorer scorer(m_backend, m_query, m_views.lists, rows.segments.front(), m_lse, shape);
-    hooks.onAttention(step, scorer);
-    if (!outputNeeded)
+    score(rows, step, scoredByLse, hooks);
+    // Nobody reads the last layer's output when no logits are wanted: only its keys and values
+    // matter. When only the last row's are wanted, the other rows are not needed any more.
+    if (last && rows.job.logits == LogitRows::None)
         return;
+    if (last && rows.job.logits == LogitRows::Last)
+        keepLastRow(rows, scoredByLse);
+    if (!scoredByLse)
+        attend(rows);
 
     m_projected.resize(rows.count() * m_config.width);
     m_backend.matmul(m_projected, m_attended, weights.output, rows.count());
     m_backend.add(rows.hidden, m_projected);
     if (auto kept = hooks.onResidual(rows.step(layer, m_config.layers, store), rows.hidden))
         keepRows(rows, *kept);
-    if (rows.last && rows.job.logits == LogitRows::Last && rows.count() > 1) {
-        const std::vector<std::uint32_t> lastRow{static_cast<std::uint32_t>(rows.count() - 1)};
-        keepRows(rows, lastRow);
-    }
     feedForward(rows, weights);
+}
+
+void Transformer::score(const Rows& rows, const LayerStep& step, bool withLse, Hooks& hooks)
+{
+    const kernels::AttentionShape shape = attentionShape(rows);
+    const std::span<const float> lse = withLse ? std::span<const float>(m_lse) : std::span<float>();
+    LayerScorer scorer(m_backend, m_query, m_views.lists, rows.segments.front(), lse, shape);
+    hooks.onAttention(step, scorer);
+}
+
+/// Drops all rows but the last, with their queries and masks, or with their results once they
+/// attended.
+void Transformer::keepLastRow(Rows& rows, bool attended)
+{
+    if (rows.count() < 2)
+        return;
+    const auto keepLast = [count = rows.count()](auto& values) {
+        values.erase(values.begin(),
+                     values.end() - static_cast<std::ptrdiff_t>(values.size() / count));
+    };
+    keepLast(attended ? m_attended : m_query);
+    for (Segment& segment : rows.segments) {
+        keepLast(segment.visible);
+        keepLast(segment.queryShift);
+    }
+    const std::array lastRow{static_cast<std::uint32_t>(rows.count() - 1)};
+    keepRows(rows, lastRow);
 }
 
 void Transformer::project(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks)

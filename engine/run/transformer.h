@@ -21,7 +21,7 @@ public:
 
     /// Appends the job's rows to the store (and takes them away again unless keepsKv), runs the
     /// layers and returns logits or hidden rows. Checks `stop` before each layer and throws
-    /// Error(Cancelled) with the store as it was.
+    /// Error(Cancelled). After an exception of any kind the rows of the store are those of before.
     JobResult run(Job job, KvStore& store, Hooks& hooks, std::stop_token stop = {});
 
     /// A plain causal run without hooks.
@@ -36,10 +36,13 @@ public:
 private:
     struct Rows; // the state of one job
 
+    JobResult runLayers(Job job, KvStore& store, Hooks& hooks, const std::stop_token& stop);
     void runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks);
     void project(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks);
     kernels::AttentionShape attentionShape(const Rows& rows) const;
     void attend(Rows& rows);
+    void score(const Rows& rows, const LayerStep& step, bool withLse, Hooks& hooks);
+    void keepLastRow(Rows& rows, bool attended);
     void feedForward(Rows& rows, const LayerWeights& weights);
     void keepRows(Rows& rows, std::span<const std::uint32_t> ascending);
     std::vector<float> logitsOf(std::span<const float> hidden);

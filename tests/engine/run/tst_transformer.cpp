@@ -3,10 +3,10 @@
 #include "engine/eval/random_model.h"
 #include "engine/run/transformer.h"
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <cmath>
+#include <doctest/doctest.h>
+#include <new>
 #include <numeric>
 
 namespace {
@@ -117,8 +117,8 @@ TEST_CASE_FIXTURE(Fixture, "feeding in pieces gives the same bits as feeding at 
         KvStore other({3, 2, 32}, KvType::F16);
         std::vector<float> pieces;
         for (std::size_t begin = 0; begin < 90; begin += piece) {
-            const auto part =
-                transformer.run(slice(whole, begin, std::min<std::size_t>(90, begin + piece)), other);
+            const auto part = transformer.run(
+                slice(whole, begin, std::min<std::size_t>(90, begin + piece)), other);
             pieces.insert(pieces.end(), part.logits.begin(), part.logits.end());
         }
         CAPTURE(piece);
@@ -194,6 +194,49 @@ TEST_CASE_FIXTURE(Fixture, "T6: decoding works when heads have no entries left")
     store.list(2, 1).keep(std::vector<std::uint32_t>{4}, 32);
     const auto logits = transformer.run(job(1, 50, LogitRows::Last), store).logits;
     CHECK(std::ranges::all_of(logits, [](float x) { return std::isfinite(x); }));
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "the logits of the last row alone are those among the logits of all rows")
+{
+    class WithLse final : public Hooks
+    {
+    public:
+        bool needsLse(const LayerStep&) const override { return true; }
+    };
+    Hooks plain;
+    WithLse withLse;
+    TwoSegments twoSegments;
+    for (Hooks* hooks :
+         {&plain, static_cast<Hooks*>(&withLse), static_cast<Hooks*>(&twoSegments)}) {
+        KvStore first = store;
+        const auto all = transformer.run(job(40, 0, LogitRows::All), first, *hooks).logits;
+        KvStore second = store;
+        const JobResult last = transformer.run(job(40, 0, LogitRows::Last), second, *hooks);
+        REQUIRE(last.logits.size() == 256);
+        CHECK(std::equal(last.logits.begin(), last.logits.end(), all.end() - 256));
+        CHECK(last.survivors == std::vector<std::uint32_t>{39});
+    }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a hook that throws leaves the rows of the store as they were")
+{
+    class ThrowInSecondLayer final : public Hooks
+    {
+    public:
+        void onAttention(const LayerStep& step, Scorer&) override
+        {
+            if (step.layer == 1)
+                throw std::bad_alloc();
+        }
+    };
+    transformer.run(job(10, 0, LogitRows::None), store);
+    ThrowInSecondLayer hooks;
+    CHECK_THROWS_AS(transformer.run(job(70, 10, LogitRows::None), store, hooks), std::bad_alloc);
+    CHECK(store.rowCount() == 10);
+    CHECK(store.nextPosition() == 10);
+    CHECK(store.list(0, 0).length() == 10);
+    CHECK(store.list(2, 1).length() == 10);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a stop request ends the job with the store unchanged")
