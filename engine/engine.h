@@ -141,7 +141,7 @@ struct PrepareProgress
 /// One sample of the memory ledger, bytes by owner.
 struct MemorySample
 {
-    double seconds = 0;
+    double seconds = 0; // of work so far, in all runs
     std::string phase;
     std::uint64_t weights = 0;
     std::uint64_t keyValues = 0;
@@ -164,8 +164,8 @@ struct ContextInfo
     double keptFraction = 1;       // measured: kept pairs / all pairs of the document
     std::uint64_t bytesFull = 0;   // the same tokens at float16, nothing dropped
     std::uint64_t bytesStored = 0; // of the pages as they are
-    std::uint64_t peakBytes = 0;   // process peak while preparing
-    double seconds = 0;
+    std::uint64_t peakBytes = 0;   // process peak while preparing, in all runs
+    double seconds = 0;            // of work, in all runs: a kill loses that of one block
     std::uint32_t layers = 0;
     std::uint32_t kvHeads = 0;
 };
@@ -186,7 +186,8 @@ public:
     Preparation(const Preparation&) = delete;
     Preparation& operator=(const Preparation&) = delete;
 
-    /// Replays stored pieces, in the order in which they were taken. Throws Damaged or Mismatch.
+    /// Replays stored pieces, in the order in which they were taken. Throws Damaged or Mismatch;
+    /// the object can then only be thrown away.
     void restore(std::span<const std::byte> piece);
 
     /// Does the next block; false when there is nothing left to do. Throws Error(Cancelled) when
@@ -284,7 +285,7 @@ class Conversation
 {
 public:
     /// `earlier` are exchanges of a stored conversation; they are read into the tail at the first
-    /// question.
+    /// question. Throws Mismatch when the context was made by another model.
     Conversation(std::shared_ptr<LoadedModel> model, std::shared_ptr<const Context> context,
                  std::vector<Exchange> earlier = {});
     ~Conversation();
@@ -292,7 +293,9 @@ public:
     Conversation& operator=(const Conversation&) = delete;
 
     /// Streams whole UTF-8 characters to `onText` and returns the complete answer. A requested stop
-    /// ends it normally with stoppedByUser. Throws Error.
+    /// ends it normally with stoppedByUser; before the question was read, it leaves the
+    /// conversation as it was. Throws Error (BadInput for an empty question or options out of
+    /// range, TooLarge when the window is full) with the conversation as it was.
     Answer ask(const std::string& question, const AskOptions& options,
                const std::function<void(std::string_view)>& onText, std::stop_token stop = {});
 

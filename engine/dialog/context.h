@@ -33,4 +33,14 @@ private:
     std::string m_systemText;
 };
 
+/// Segments 1.. put together as the header segment says, whichever model made them. `shape` is the
+/// one expected. Throws Damaged.
+std::shared_ptr<const Context>
+readContext(const KvShape& shape, std::span<const std::byte> headerSegment,
+            const std::function<std::vector<std::byte>(std::size_t)>& readSegment);
+
+/// Throws Mismatch when a context belongs to another model, or (with a non-empty `textHash`) to
+/// another text.
+void checkIdentity(const ContextInfo& info, const LoadedModel& model, std::string_view textHash);
+
 } // namespace engine

@@ -100,6 +100,11 @@ Header readHeader(std::span<const std::byte> bytes, const KvShape* expected)
     }
     header.ranges = reader.getArray<ByteRange>("token ranges");
     const ContextInfo& info = header.info;
+    // The facts are shown with the counts of the lists, so the two must speak of one shape.
+    if (info.layers != header.shape.layers || info.kvHeads != header.shape.kvHeads)
+        reader.fail("layers and heads");
+    if (std::ranges::any_of(header.ranges, [](const ByteRange& r) { return r.begin > r.end; }))
+        reader.fail("token ranges");
     if (header.ranges.size() != info.tokens ||
         info.prefixTokens + info.tokens != header.positions.size() || header.nextPosition < 0)
         reader.fail("token counts");
@@ -112,19 +117,6 @@ Header readHeader(std::span<const std::byte> bytes, const KvShape* expected)
         header.lists.push_back(readList(reader, rowCount));
     reader.expectEnd();
     return header;
-}
-
-void checkIdentity(const ContextInfo& info, const LoadedModel& model, std::string_view textHash)
-{
-    if (info.modelIdentity != model.identity()) {
-        throw Error(ErrorCode::Mismatch, "The document was prepared for " + info.modelName +
-                                             ", not for " + model.info().name +
-                                             ". Choose that model, or prepare the document again.");
-    }
-    if (!textHash.empty() && info.textHash != textHash) {
-        throw Error(ErrorCode::Mismatch,
-                    "The document's text has changed since it was prepared. Prepare it again.");
-    }
 }
 
 std::size_t pageBytes(KvType type, std::size_t headDim)
@@ -151,6 +143,19 @@ void readPart(ByteReader& reader, const SegmentPart& part, const Header& header,
 }
 
 } // namespace
+
+void checkIdentity(const ContextInfo& info, const LoadedModel& model, std::string_view textHash)
+{
+    if (info.modelIdentity != model.identity()) {
+        throw Error(ErrorCode::Mismatch, "The document was prepared for " + info.modelName +
+                                             ", not for " + model.info().name +
+                                             ". Choose that model, or prepare the document again.");
+    }
+    if (!textHash.empty() && info.textHash != textHash) {
+        throw Error(ErrorCode::Mismatch,
+                    "The document's text has changed since it was prepared. Prepare it again.");
+    }
+}
 
 void writeContextInfo(ByteWriter& writer, const ContextInfo& info)
 {
@@ -207,7 +212,8 @@ ContextInfo readContextInfo(ByteReader& reader)
     info.kvHeads = reader.get<std::uint32_t>("heads");
     if (info.tokens > kMaxTokens || info.prefixTokens > kMaxTokens)
         reader.fail("tokens");
-    if (!std::isfinite(info.keptFraction) || !std::isfinite(info.seconds))
+    if (!std::isfinite(info.keep) || !std::isfinite(info.keptFraction) ||
+        !std::isfinite(info.seconds))
         reader.fail("statistics");
     return info;
 }
@@ -241,8 +247,14 @@ loadContext(const std::shared_ptr<LoadedModel>& model,
 {
     const std::vector<std::byte> first = readSegment(0);
     checkIdentity(readContextInfo(std::span<const std::byte>(first)), *model, textHash);
-    const KvShape shape = model->kvShape();
-    Header header = readHeader(first, &shape);
+    return readContext(model->kvShape(), first, readSegment);
+}
+
+std::shared_ptr<const Context>
+readContext(const KvShape& shape, std::span<const std::byte> headerSegment,
+            const std::function<std::vector<std::byte>(std::size_t)>& readSegment)
+{
+    Header header = readHeader(headerSegment, &shape);
     const auto plan = planSegments(
         static_cast<std::uint32_t>(header.lists.size()),
         [&](std::uint32_t list) {

@@ -143,7 +143,7 @@ void Conversation::Impl::generate(std::vector<float> logits, const AskOptions& o
             onText(text);
     };
     Clock::time_point firstToken = start;
-    while (!stops.isStopped()) {
+    while (true) {
         if (stop.stop_requested()) {
             answer.stoppedByUser = true;
             break;
@@ -161,11 +161,13 @@ void Conversation::Impl::generate(std::vector<float> logits, const AskOptions& o
         generated.raw += piece;
         generated.ends.push_back(static_cast<std::uint32_t>(generated.raw.size()));
         emit(stops.push(characters.push(piece)));
+        if (stops.isStopped())
+            break;
         answer.reachedLimit = generated.ids.size() >= options.maxTokens || left() <= 1;
-        const std::array<std::int32_t, 1> next{id};
-        logits = read(next, Role::Generated, LogitRows::Last, none, {});
         if (answer.reachedLimit)
             break;
+        const std::array<std::int32_t, 1> next{id};
+        logits = read(next, Role::Generated, LogitRows::Last, none, {});
     }
     if (!stops.isStopped())
         emit(stops.push(characters.finish()) + stops.finish());
@@ -174,7 +176,8 @@ void Conversation::Impl::generate(std::vector<float> logits, const AskOptions& o
 }
 
 /// The rows that chose a sentence's tokens are the ones before them: they are run once more,
-/// sentence by sentence, with the sums of their attention taken. The tail ends as it was.
+/// sentence by sentence, with the sums of their attention taken. The tail then ends with the
+/// answer's last token, which generating had no need to read.
 void Conversation::Impl::collectEvidence(const KvStore::Mark& beforeLast,
                                          std::int32_t lastOfQuestion, const Generated& generated,
                                          Answer& answer)
@@ -205,25 +208,30 @@ void Conversation::Impl::collectEvidence(const KvStore::Mark& beforeLast,
 Conversation::Conversation(std::shared_ptr<LoadedModel> model,
                            std::shared_ptr<const Context> context, std::vector<Exchange> earlier)
     : m_impl(std::make_unique<Impl>(std::move(model), std::move(context), std::move(earlier)))
-{}
+{
+    checkIdentity(m_impl->context->info(), *m_impl->model, {});
+}
 
 Conversation::~Conversation() = default;
 
 Answer Conversation::ask(const std::string& question, const AskOptions& options,
                          const std::function<void(std::string_view)>& onText, std::stop_token stop)
 {
+    if (question.find_first_not_of(" \t\r\n") == std::string::npos)
+        throw Error(ErrorCode::BadInput, "The question is empty. Type a question first.");
     Impl& impl = *m_impl;
     const auto start = Clock::now();
     const PromptTokens prompts(*impl.model, impl.context->systemText(), options.raw);
     const KvStore::Mark beforeAll = impl.store.mark();
-    const std::size_t inTailBefore = impl.inTail;
+    const auto undo = [&impl, beforeAll, inTailBefore = impl.inTail] {
+        impl.store.truncate(beforeAll);
+        impl.inTail = inTailBefore;
+    };
     Answer answer;
     Impl::Generated generated;
     try {
         impl.readEarlier(prompts, stop);
         const auto tokens = prompts.turn(impl.exchanges, question);
-        if (tokens.empty())
-            throw Error(ErrorCode::BadInput, "The question is empty. Type a question first.");
         impl.requireRoom(tokens.size());
         Hooks none;
         impl.read(std::span(tokens).first(tokens.size() - 1), Role::Query, LogitRows::None, none,
@@ -232,11 +240,17 @@ Answer Conversation::ask(const std::string& question, const AskOptions& options,
         auto logits =
             impl.read(std::span(tokens).last(1), Role::Query, LogitRows::Last, none, stop);
         impl.generate(std::move(logits), options, onText, stop, start, answer, generated);
-        answer.tokensInContext = impl.store.rowCount();
         impl.collectEvidence(beforeLast, tokens.back(), generated, answer);
+        answer.tokensInContext = impl.store.rowCount();
+    } catch (const Error& error) {
+        undo();
+        if (error.code() != ErrorCode::Cancelled)
+            throw;
+        answer.stoppedByUser = true;
+        answer.tokensInContext = impl.store.rowCount();
+        return answer;
     } catch (...) {
-        impl.store.truncate(beforeAll);
-        impl.inTail = inTailBefore;
+        undo();
         throw;
     }
     impl.exchanges.push_back({question, answer.text});

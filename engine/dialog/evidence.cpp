@@ -1,6 +1,7 @@
 #include "engine/dialog/evidence.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace engine {
@@ -37,7 +38,10 @@ void EvidenceHooks::onAttention(const LayerStep& step, Scorer& scorer)
             const std::uint32_t row = list.row(entry);
             if (row >= m_prefixRows + m_mass.size())
                 break;
-            m_mass[row - m_prefixRows] += scores[head * width + entry - m_prefixRows];
+            // A damaged key can make a share that is no number; it must not spoil the order.
+            const float share = scores[head * width + entry - m_prefixRows];
+            if (std::isfinite(share))
+                m_mass[row - m_prefixRows] += share;
         }
     }
 }

@@ -3,6 +3,8 @@
 #include "engine/kv/byte_stream.h"
 #include "kernels/formats/f16.h"
 
+#include <cassert>
+#include <cmath>
 #include <numeric>
 
 namespace engine {
@@ -21,6 +23,7 @@ std::vector<std::uint16_t> toHalves(std::span<const float> values)
 
 void writeHead(ByteWriter& writer, const KvList& list, std::uint32_t count, std::size_t headDim)
 {
+    assert(count <= list.length());
     std::vector<float> rows(count * headDim);
     list.readKeys(rows, list.length() - count, headDim);
     writer.putArray(std::span<const std::uint16_t>(toHalves(rows)));
@@ -44,7 +47,7 @@ void readHead(ByteReader& reader, std::span<float> out, std::size_t stride, std:
 } // namespace
 
 std::vector<std::byte> writeJobCheckpoint(const Job& job, const KvStore& store,
-                                          std::span<const std::byte> state)
+                                          const JobRemains& remains)
 {
     const KvShape shape = store.shape();
     const auto count = job.keepsKv ? static_cast<std::uint32_t>(job.tokens.size()) : 0U;
@@ -56,12 +59,14 @@ std::vector<std::byte> writeJobCheckpoint(const Job& job, const KvStore& store,
         for (std::uint32_t head = 0; head < shape.kvHeads; ++head)
             writeHead(writer, store.list(layer, head), count, shape.headDim);
     }
-    writer.putArray(state);
+    writer.putArray(std::span<const std::byte>(remains.state));
+    writer.put(remains.seconds);
+    writer.put(remains.peakBytes);
     return writer.take();
 }
 
-std::vector<std::byte> replayJobCheckpoint(const Job& job, KvStore& store, Backend& backend,
-                                           std::span<const std::byte> piece)
+JobRemains replayJobCheckpoint(const Job& job, KvStore& store, Backend& backend,
+                               std::span<const std::byte> piece)
 {
     ByteReader reader(piece, kName);
     if (reader.get<std::uint32_t>("magic") != kMagic)
@@ -90,9 +95,14 @@ std::vector<std::byte> replayJobCheckpoint(const Job& job, KvStore& store, Backe
             store.appendKv(layer, keys, values, rows, backend);
         }
     }
-    auto state = reader.getArray<std::byte>("state");
+    JobRemains remains;
+    remains.state = reader.getArray<std::byte>("state");
+    remains.seconds = reader.get<double>("seconds");
+    remains.peakBytes = reader.get<std::uint64_t>("peak");
     reader.expectEnd();
-    return state;
+    if (!std::isfinite(remains.seconds) || remains.seconds < 0)
+        reader.fail("seconds");
+    return remains;
 }
 
 } // namespace engine

@@ -10,7 +10,17 @@
 namespace engine {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+class Stopwatch
+{
+public:
+    double seconds() const
+    {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - m_start).count();
+    }
+
+private:
+    std::chrono::steady_clock::time_point m_start = std::chrono::steady_clock::now();
+};
 
 std::string hashOf(std::string_view text)
 {
@@ -32,6 +42,8 @@ public:
         , prompts(*model, options.systemText, false)
         , store(model->kvShape(), KvType::F16)
     {
+        const Stopwatch watch;
+        resetPeakResidentBytes();
         checkPrepareOptions(options);
         const MethodEntry& entry = findMethod(options.method);
         tokens = model->tokenizer().encode(text, SpecialTokens::AsText, false);
@@ -39,6 +51,7 @@ public:
         checkFits(*model, plan.prefix.size(), plan.document.size());
         method = entry.make(plan);
         next = method->nextJob(store);
+        seconds = watch.seconds();
     }
 
     /// The prefix rows are System, the rest Document; the two are known only by their index.
@@ -56,13 +69,12 @@ public:
         next = method->nextJob(store);
         if (!next || next->phase != job.phase)
             done = 0;
-        sample(job.phase);
     }
 
     void sample(const std::string& phase)
     {
         MemorySample each;
-        each.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+        each.seconds = seconds;
         each.phase = phase;
         each.weights = model->weights().bytes;
         each.keyValues = store.bytes();
@@ -100,8 +112,8 @@ public:
         info.keptFraction = keptFraction();
         info.bytesFull = plan.totalRows() * model->info().kvBytesPerToken;
         info.bytesStored = store.bytes();
-        info.peakBytes = peakResidentBytes();
-        info.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+        info.peakBytes = std::max(earlierPeakBytes, peakResidentBytes());
+        info.seconds = seconds;
         info.layers = plan.layers;
         info.kvHeads = plan.kvHeads;
         return info;
@@ -118,7 +130,8 @@ public:
     std::optional<Job> next;
     std::vector<std::byte> checkpoint;
     std::uint64_t done = 0; // document tokens within the phase
-    Clock::time_point start = Clock::now();
+    double seconds = 0;     // of work, in this run and in those whose pieces were restored
+    std::uint64_t earlierPeakBytes = 0; // of those runs
     std::vector<MemorySample> samples;
 };
 
@@ -137,10 +150,14 @@ void Preparation::restore(std::span<const std::byte> piece)
             ErrorCode::Mismatch,
             "The saved progress is longer than this preparation. Prepare the document again.");
     }
+    const Stopwatch watch;
     const Job job = std::move(*impl.next);
-    const auto state = replayJobCheckpoint(job, impl.store, impl.model->backend(), piece);
-    impl.method->restoreJobState(job, state);
+    const JobRemains remains = replayJobCheckpoint(job, impl.store, impl.model->backend(), piece);
+    impl.method->restoreJobState(job, remains.state);
     impl.endJob(job);
+    impl.seconds += remains.seconds + watch.seconds();
+    impl.earlierPeakBytes = std::max(impl.earlierPeakBytes, remains.peakBytes);
+    impl.sample(job.phase);
 }
 
 bool Preparation::advance(std::stop_token stop)
@@ -148,11 +165,14 @@ bool Preparation::advance(std::stop_token stop)
     Impl& impl = *m_impl;
     if (!impl.next)
         return false;
-    const Job& job = *impl.next;
-    impl.model->transformer().run(job, impl.store, *impl.method, std::move(stop));
-    impl.checkpoint = writeJobCheckpoint(job, impl.store, impl.method->jobState());
-    const Job finished = std::move(*impl.next);
-    impl.endJob(finished);
+    const Stopwatch watch;
+    impl.model->transformer().run(*impl.next, impl.store, *impl.method, std::move(stop));
+    const Job job = std::move(*impl.next);
+    impl.checkpoint = writeJobCheckpoint(
+        job, impl.store, {impl.method->jobState(), watch.seconds(), peakResidentBytes()});
+    impl.endJob(job);
+    impl.seconds += watch.seconds();
+    impl.sample(job.phase);
     return impl.next.has_value();
 }
 
@@ -180,9 +200,11 @@ std::vector<MemorySample> Preparation::ledger() const
 std::shared_ptr<const Context> Preparation::finish()
 {
     Impl& impl = *m_impl;
+    const Stopwatch watch;
     impl.method.reset(); // its scores are as large as a part of what is kept
     impl.markRoles();
     impl.store.pack(impl.options.store, impl.model->backend());
+    impl.seconds += watch.seconds();
     ContextInfo info = impl.describe();
     return std::make_shared<const Context>(std::move(info), std::move(impl.store),
                                            std::move(impl.tokens.ranges), impl.options.systemText);

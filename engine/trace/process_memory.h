@@ -9,4 +9,8 @@ namespace engine {
 std::uint64_t residentBytes();
 std::uint64_t peakResidentBytes();
 
+/// Lets the peak start again from what is in memory now. Nothing happens where the system has no
+/// such thing: the peak is then that of the process's whole life.
+void resetPeakResidentBytes();
+
 } // namespace engine
