@@ -1,6 +1,5 @@
 #include "app/documents/markdown_headings.h"
 #include "app/documents/page_cutter.h"
-#include "app/documents/sha256.h"
 #include "app/documents/text_decoding.h"
 #include "app/documents/utf8.h"
 #include "engine/error.h"
@@ -11,24 +10,6 @@
 #include <string>
 
 using namespace std::string_literals;
-
-TEST_CASE("SHA-256 gives the digests of the standard, however the bytes arrive")
-{
-    CHECK(app::sha256Hex("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-    CHECK(app::sha256Hex("abc") ==
-          "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    CHECK(app::sha256Hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq") ==
-          "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-    const std::string million(1'000'000, 'a');
-    for (const std::size_t step : {1000, 63, 64, 65, 1'000'000}) {
-        app::Sha256 hash;
-        for (std::size_t at = 0; at < million.size(); at += step)
-            hash.add(
-                std::as_bytes(std::span(million).subspan(at, std::min(step, million.size() - at))));
-        CHECK(hash.finishHex() ==
-              "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
-    }
-}
 
 TEST_CASE("UTF-8 is read strictly")
 {
