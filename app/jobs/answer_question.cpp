@@ -78,7 +78,9 @@ std::vector<engine::Exchange> exchangesOf(const std::vector<MessageRecord>& mess
     const MessageRecord* answer = last == messages.rend() ? nullptr : &*last;
     while (answer != nullptr && byId.contains(answer->parentId)) {
         const MessageRecord* question = byId[answer->parentId];
-        exchanges.push_back({question->text, answer->text});
+        // The text of a failed answer is the program's sentence, which the model never said.
+        if (answer->status != MessageStatus::Failed && !answer->text.empty())
+            exchanges.push_back({question->text, answer->text});
         answer = byId.contains(question->parentId) ? byId[question->parentId] : nullptr;
     }
     std::ranges::reverse(exchanges);

@@ -108,6 +108,19 @@ CitationRecord citationAt(const CitedDocument& document, ByteRange range)
     return citation;
 }
 
+/// Whether `next` goes on where `last` ended on the same page, with nothing but white space
+/// between.
+bool continues(const CitedDocument& document, const CitationRecord& last,
+               const CitationRecord& next)
+{
+    if (last.quote.empty() || next.quote.empty() || last.pageIndex != next.pageIndex ||
+        next.range.begin < last.range.end)
+        return false;
+    const std::string_view between =
+        document.text.substr(last.range.end, next.range.begin - last.range.end);
+    return NormalisedText(between).text().find_first_not_of(' ') == std::string::npos;
+}
+
 std::optional<CitationRecord> citePage(const CitedDocument& document,
                                        const engine::Evidence& evidence)
 {
@@ -169,8 +182,18 @@ std::vector<CitationRecord> findCitations(const CitedDocument& document,
             std::string_view(answer.text)
                 .substr(evidence.sentence.begin, evidence.sentence.end - evidence.sentence.begin);
         const auto citation = citeSentence(document, text, sentence, evidence);
-        if (citation && std::ranges::find(citations, *citation) == citations.end())
+        const auto covers = [&](const CitationRecord& earlier) {
+            return earlier == *citation ||
+                   (!citation->quote.empty() && earlier.range.begin <= citation->range.begin &&
+                    citation->range.end <= earlier.range.end);
+        };
+        if (!citation || std::ranges::any_of(citations, covers))
+            continue;
+        if (citations.empty() || !continues(document, citations.back(), *citation))
             citations.push_back(*citation);
+        else
+            citations.back() =
+                citationAt(document, {citations.back().range.begin, citation->range.end});
     }
     return citations;
 }

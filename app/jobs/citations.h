@@ -17,7 +17,8 @@ struct CitedDocument
     std::span<const ByteRange> tokenRanges; // of the document's tokens, in the text
 };
 
-/// One citation for each sentence of the answer that the document supports. A sentence (or its
+/// One citation for each sentence of the answer that the document supports; sentences quoted one
+/// behind the other on the same page share one. A sentence (or its
 /// longest part of at least four words) that stands in the document word for word is cited there;
 /// among several places the one that the answer's attention fell on most is taken. A sentence that
 /// is not there word for word gets the page that holds most of its attention, if that is clear,

@@ -19,15 +19,29 @@ bool startsAsGguf(const fs::path& path)
     return stream.read(magic, 4) && std::string_view(magic, 4) == "GGUF";
 }
 
+/// "name-00002-of-00005": the second part of a file that was split.
+bool isLaterPart(const std::string& stem)
+{
+    constexpr std::string_view kFirst = "-00001-of-00005";
+    if (stem.size() < kFirst.size())
+        return false;
+    const std::string_view tail = std::string_view(stem).substr(stem.size() - kFirst.size());
+    for (std::size_t i = 0; i < tail.size(); ++i) {
+        const bool digit = tail[i] >= '0' && tail[i] <= '9';
+        const bool digitWanted = kFirst[i] >= '0' && kFirst[i] <= '9';
+        if (digit != digitWanted || (!digit && tail[i] != kFirst[i]))
+            return false;
+    }
+    return !tail.starts_with("-00001-");
+}
+
 bool isModelFile(const fs::path& path)
 {
     const std::string name = path.filename().string();
     if (name.starts_with("mmproj"))
         return false;
-    const bool laterPart =
-        name.find("-of-") != std::string::npos && name.find("-00001-of-") == std::string::npos;
     if (path.extension() == ".gguf")
-        return !laterPart;
+        return !isLaterPart(path.stem().string());
     // Ollama keeps its files under their hash.
     return name.starts_with("sha256-") && startsAsGguf(path);
 }

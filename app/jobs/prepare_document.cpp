@@ -66,6 +66,7 @@ std::size_t resume(PrepareStorage& storage, RecordId contextId,
     if (bad) {
         // A piece may have been applied in part: start from nothing rather than from something
         // unknown.
+        preparation.reset(); // two of them would need twice the memory
         preparation = makeFresh();
         used = 0;
     }
