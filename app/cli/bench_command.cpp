@@ -31,6 +31,7 @@ void bench(const CommonOptions& common, const BenchArguments& arguments)
     options.generate = arguments.generate;
     options.depth = arguments.depth;
     options.attentionTokens = arguments.attention;
+    options.restoreTokens = arguments.restore;
     const auto result = engine::runBenchmark(options, [&](const engine::BenchmarkRow& row) {
         output.progress(row.what + ": " + percentText(row.fraction()));
     });

@@ -157,6 +157,8 @@ void addTools(CLI::App& app, Arguments& a)
     benchCommand->add_option("--depth", a.bench.depth, "Tokens in the cache before decoding");
     benchCommand->add_option("--attention", a.bench.attention,
                              "Tokens of the attention measurement; 0 leaves it out");
+    benchCommand->add_option("--restore", a.bench.restore,
+                             "Tokens of the restore measurement; 0 leaves it out");
     benchCommand->callback([&a] { bench(a.common, a.bench); });
 }
 

@@ -65,6 +65,7 @@ struct BenchArguments
     std::uint32_t generate = 16;
     std::uint32_t depth = 0;
     std::uint32_t attention = 16384;
+    std::uint32_t restore = 32768;
 };
 
 /// A command that failed in part: with --json its result and the error are one value.

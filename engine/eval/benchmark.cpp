@@ -1,6 +1,7 @@
 #include "engine/eval/benchmark.h"
 
 #include "engine/eval/random_model.h"
+#include "engine/eval/restore.h"
 #include "engine/model/model.h"
 #include "kernels/cpu/measure_limits.h"
 #include "kernels/cpu/thread_pool.h"
@@ -23,8 +24,8 @@ struct Subject
 {
     const ModelConfig* config = nullptr;
     const Weights* weights = nullptr;
-    std::uint64_t bytesPerToken = 0;
-    std::uint64_t multiplyAdds = 0;
+    std::uint64_t bytesPerToken = 0; // of weights, for one decode step
+    std::uint64_t multiplyAdds = 0;  // with weights, for one token of a prefill
     bool quantised = true;
 };
 
@@ -44,6 +45,10 @@ Subject subjectOf(const ModelConfig& config, const Weights& weights)
             subject.multiplyAdds += view->rows * view->cols;
         }
     }
+    // Reading without an answer needs no more of the last layer than its keys and values.
+    const LayerWeights& last = weights.layers.back();
+    for (const auto* view : {&last.output, &last.gate, &last.up, &last.down})
+        subject.multiplyAdds -= view->rows * view->cols;
     const auto type = weights.layers.front().gate.type;
     subject.quantised = type == kernels::WeightType::Q8_0 || type == kernels::WeightType::Q4_0;
     return subject;
@@ -91,8 +96,11 @@ public:
             }
         });
         row.tokensPerSecond = tokens / row.seconds;
-        row.achieved =
-            2.0 * static_cast<double>(m_subject.multiplyAdds) * row.tokensPerSecond / kGiga;
+        const ModelConfig& config = *m_subject.config;
+        const double attended = 2.0 * (config.layers - 1.0) * config.heads * config.headDim;
+        const double multiplyAdds = static_cast<double>(m_subject.multiplyAdds) * tokens +
+                                    attended * 0.5 * tokens * (tokens + 1.0);
+        row.achieved = 2.0 * multiplyAdds / row.seconds / kGiga;
         row.limit =
             (m_subject.quantised ? m_limits.int8OpsPerSecond : m_limits.fmaFlopsPerSecond) / kGiga;
         row.unit = m_subject.quantised ? "Gop/s int8" : "GFLOP/s";
@@ -126,10 +134,11 @@ public:
     {
         const ModelConfig& config = *m_subject.config;
         KvStore store({1, config.kvHeads, config.headDim}, KvType::F16);
+        const std::uint32_t rows = 512;
+        tokens = (tokens + rows - 1) / rows * rows;
         fill(store, tokens);
         KvStore::LayerViews views;
         store.views(0, views);
-        const std::size_t rows = 512;
         std::vector<float> query(rows * config.heads * config.headDim, 0.01F);
         std::vector<float> out(query.size());
         std::vector<kernels::EntryRange> visible(rows * config.kvHeads);
@@ -138,7 +147,7 @@ public:
         BenchmarkRow row;
         row.what = "causal attention over " + std::to_string(tokens) + " tokens, one layer";
         row.seconds = secondsOf([&] {
-            for (std::uint32_t begin = 0; begin + rows <= tokens; begin += rows) {
+            for (std::uint32_t begin = 0; begin < tokens; begin += rows) {
                 for (std::size_t i = 0; i < visible.size(); ++i)
                     visible[i] = {0, static_cast<std::uint32_t>(begin + i / config.kvHeads + 1)};
                 m_backend.attention(out, {}, query, views.lists, visible, shape);
@@ -148,6 +157,20 @@ public:
         row.achieved = 4.0 * config.heads * config.headDim * pairs / row.seconds / kGiga;
         row.limit = m_limits.fmaFlopsPerSecond / kGiga;
         row.unit = "GFLOP/s";
+        return row;
+    }
+
+    BenchmarkRow restore(std::uint32_t tokens)
+    {
+        KvStore store = emptyStore();
+        fill(store, tokens);
+        const RestoreCost cost = measureRestore(std::move(store), m_transformer);
+        BenchmarkRow row;
+        row.what = "restore of " + std::to_string(tokens) + " tokens to the first answer token";
+        row.seconds = cost.restoreSeconds;
+        row.achieved = 1.0 / cost.restoreSeconds;
+        row.limit = 1.0 / cost.floorSeconds();
+        row.unit = "restores/s";
         return row;
     }
 
@@ -186,6 +209,8 @@ private:
 BenchmarkResult runBenchmark(const BenchmarkOptions& options,
                              const std::function<void(const BenchmarkRow&)>& onRow)
 {
+    if (std::ranges::find(options.prompts, 0U) != options.prompts.end())
+        throw Error(ErrorCode::BadInput, "A prompt to measure must have at least one token.");
     const unsigned threads =
         options.threads == 0 ? std::max(1U, std::thread::hardware_concurrency()) : options.threads;
     std::unique_ptr<RandomModel> made;
@@ -221,6 +246,8 @@ BenchmarkResult runBenchmark(const BenchmarkOptions& options,
         add(run.decode(options.generate, options.depth));
     if (options.attentionTokens > 0)
         add(run.attention(options.attentionTokens));
+    if (options.restoreTokens > 0)
+        add(run.restore(options.restoreTokens));
     return result;
 }
 
