@@ -1,6 +1,7 @@
 // The window from the outside: drop, read, ask, cite, restart, and what goes wrong.
 
 #include "tests/ui/window_fixture.h"
+#include "ui/accessible.h"
 #include "ui/conversation/conversation_pane.h"
 #include "ui/library/document_list_model.h"
 #include "ui/library/library_pane.h"
@@ -11,6 +12,9 @@
 #include <QAbstractItemModelTester>
 #include <QComboBox>
 #include <QFile>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListView>
 #include <QPainter>
 #include <QPdfWriter>
 #include <QPushButton>
@@ -48,7 +52,7 @@ QString writeLongText(const QString& folder)
     QFile file(path);
     if (!file.open(QFile::WriteOnly))
         return {};
-    for (int i = 0; i < 1500; ++i) {
+    for (int i = 0; i < 300; ++i) {
         file.write(QStringLiteral("Entry %1 of the register names barrel %2 and carter %3.\n\n")
                        .arg(i)
                        .arg(i * 7919 % 10007)
@@ -56,6 +60,23 @@ QString writeLongText(const QString& folder)
                        .toUtf8());
     }
     return path;
+}
+
+app::RecordId onlyDocument(tests::WindowFixture& fixture)
+{
+    return fixture.window()
+        .library()
+        .model()
+        .index(0)
+        .data(ui::DocumentListModel::IdRole)
+        .toLongLong();
+}
+
+/// 0 while the document has no job that is not done.
+app::RecordId jobOf(tests::WindowFixture& fixture, app::RecordId document)
+{
+    const app::DocumentRow* row = fixture.window().library().model().row(document);
+    return row != nullptr && row->job ? row->job->id : 0;
 }
 
 } // namespace
@@ -129,11 +150,7 @@ private slots:
         QSignalSpy progressed(&fixture.session(), &app::Session::jobProgressed);
         fixture.drop(writeLongText(fixture.folder()));
         QTRY_VERIFY_WITH_TIMEOUT(progressed.count() > 1, kPatience);
-        const auto jobId = [&] {
-            const auto& model = fixture.window().library().model();
-            const auto* row = model.row(progressed[0][0].value<app::RecordId>());
-            return row != nullptr && row->job ? row->job->id : 0;
-        };
+        const auto jobId = [&] { return jobOf(fixture, onlyDocument(fixture)); };
         QTRY_VERIFY_WITH_TIMEOUT(jobId() != 0, kPatience);
         fixture.session().pauseJob(jobId());
         QTRY_VERIFY_WITH_TIMEOUT(fixture.stateText().contains(QStringLiteral("Paused")), kPatience);
@@ -141,16 +158,68 @@ private slots:
         // A paused job survives the program and goes on from its blocks.
         fixture.restart();
         QTRY_VERIFY_WITH_TIMEOUT(fixture.stateText().contains(QStringLiteral("Paused")), kPatience);
-        const auto* row =
-            fixture.window().library().model().row(fixture.window()
-                                                       .library()
-                                                       .model()
-                                                       .index(0)
-                                                       .data(ui::DocumentListModel::IdRole)
-                                                       .toLongLong());
-        QVERIFY(row != nullptr && row->job);
-        fixture.session().resumeJob(row->job->id);
+        const app::RecordId document = onlyDocument(fixture);
+        fixture.session().resumeJob(jobOf(fixture, document));
         QTRY_VERIFY_WITH_TIMEOUT(fixture.stateText().contains(QStringLiteral("Ready")), kPatience);
+
+        // A second preparation that is cancelled leaves the first one in place.
+        QSignalSpy again(&fixture.session(), &app::Session::jobProgressed);
+        fixture.session().prepare(document);
+        QTRY_VERIFY_WITH_TIMEOUT(again.count() > 0 && jobOf(fixture, document) != 0, kPatience);
+        fixture.session().cancelJob(jobOf(fixture, document));
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.stateText().contains(QStringLiteral("Ready")), kPatience);
+    }
+
+    void removingADocumentStopsItsReadingWithoutAWord()
+    {
+        tests::WindowFixture fixture;
+        QSignalSpy progressed(&fixture.session(), &app::Session::jobProgressed);
+        QSignalSpy failed(&fixture.session(), &app::Session::failed);
+        fixture.drop(writeLongText(fixture.folder()));
+        QTRY_VERIFY_WITH_TIMEOUT(progressed.count() > 0, kPatience);
+        fixture.session().removeDocument(progressed[0][0].value<app::RecordId>());
+        QTRY_COMPARE_WITH_TIMEOUT(fixture.window().library().model().rowCount(), 0, kPatience);
+        // The next document is read, so the removed one no longer holds the queue.
+        fixture.drop(writePdf(fixture.folder()));
+        QVERIFY(fixture.waitUntilReady());
+        QCOMPARE(failed.count(), 0);
+    }
+
+    void filteringTitlesOpensNothing()
+    {
+        tests::WindowFixture fixture;
+        fixture.drop(writePdf(fixture.folder()));
+        QVERIFY(fixture.waitUntilReady());
+        ui::LibraryPane& library = fixture.window().library();
+        const app::RecordId open = library.selectedDocument();
+        QSignalSpy selected(&library, &ui::LibraryPane::documentSelected);
+        auto* search = library.findChild<QLineEdit*>();
+        search->setText(QStringLiteral("no such title"));
+        QCOMPARE(library.selectedDocument(), open);
+        search->clear();
+        QCOMPARE(library.findChild<QListView*>()->currentIndex().row(), 0);
+        QCOMPARE(selected.count(), 0);
+    }
+
+    void aConversationThatComesTooLateIsNotShown()
+    {
+        ui::ConversationPane pane;
+        pane.setDocument(1, true);
+        app::MessageRecord message;
+        message.text = "a message of another conversation";
+        pane.showConversation(7, {message});
+        QVERIFY(pane.lastText().isEmpty());
+        QCOMPARE(pane.conversationId(), app::RecordId{0});
+    }
+
+    void textFromADocumentIsNeverMarkup()
+    {
+        const QString hostile = QStringLiteral("<img src='file:///etc/hostname'> & <b>bold</b>");
+        ui::MessageBar bar;
+        bar.showSentence(hostile);
+        QCOMPARE(bar.findChild<QLabel*>()->textFormat(), Qt::PlainText);
+        QVERIFY(!ui::plainToolTip(hostile).contains(QStringLiteral("<img")));
+        QVERIFY(ui::plainLabel(hostile).contains(QStringLiteral("&&")));
     }
 
     void aBadFileIsASentence()
