@@ -93,7 +93,10 @@ void MessageView::setMessage(const app::MessageRecord& message)
     m_text->setAccessibleName((question ? tr("You: ") : tr("Answer: ")) + m_content);
     showCitations(message.citations);
     m_facts->setVisible(!question && !message.facts.device.empty());
-    m_facts->setText(factsText(message.facts));
+    app::AnswerFacts facts = message.facts;
+    if (message.text.empty())
+        facts.tokensGenerated = 0; // only the end was generated: there is no first word
+    m_facts->setText(factsText(facts));
 }
 
 void MessageView::appendText(const QString& text)
