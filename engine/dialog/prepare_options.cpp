@@ -49,6 +49,7 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
     plan.keep = options.keep;
     plan.budget = options.budget;
     plan.settings = completeSettings(findMethod(options.method).info, options.settings);
+    plan.ropeMagnitude = model.transformer().ropeTable().magnitude;
     plan.turn = [&prompts](const std::string& instruction) {
         return prompts.turn({}, instruction);
     };

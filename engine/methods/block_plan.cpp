@@ -5,8 +5,8 @@
 namespace engine {
 namespace {
 
-/// Reading a row costs one unit plus this much for each row before it; only the shape of the progress bar
-/// depends on it.
+/// Reading a row costs one unit plus this much for each row before it; only the shape of the
+/// progress bar depends on it.
 constexpr double kAttentionCost = 1.0 / 4096;
 
 } // namespace

@@ -4,8 +4,8 @@
 
 namespace engine {
 
-/// Cuts prefix and document into consecutive jobs of about blockRows rows, each through all layers: the prefill that
-/// every method but the hierarchical ones starts with.
+/// Cuts prefix and document into consecutive jobs of about blockRows rows, each through all layers:
+/// the prefill that every method but the hierarchical ones starts with.
 class BlockPlan
 {
 public:
@@ -19,7 +19,8 @@ public:
     /// True after the last block was handed out.
     std::uint32_t rowsHandedOut() const { return m_next == 0 ? 0 : m_ends[m_next - 1]; }
 
-    /// Cost of reading rows [0, end): linear work plus attention over what was read before, in row units.
+    /// Cost of reading rows [0, end): linear work plus attention over what was read before, in row
+    /// units.
     double costUpTo(std::uint32_t end) const;
 
 private:

@@ -1,10 +1,12 @@
-// KVzip (Kim et al. 2025, arXiv 2505.23416): the model is asked to repeat the document, piece by piece, with the
-// whole cache visible. A key that no repeating row attends to strongly is not needed to reconstruct the text and is
-// dropped, whatever will be asked later. Scores are the maximum over rows and over the heads of a group of the
-// softmax over {template head, piece, own rows}; structural.md 6.1.
+// KVzip (Kim et al. 2025, arXiv 2505.23416): the model is asked to repeat the document, piece by
+// piece, with the whole cache visible. A key that no repeating row attends to strongly is not
+// needed to reconstruct the text and is dropped, whatever will be asked later. Scores are the
+// maximum over rows and over the heads of a group of the softmax over {template head, piece, own
+// rows}; structural.md 6.1.
 
 #include "engine/kv/byte_stream.h"
 #include "engine/methods/block_plan.h"
+#include "engine/methods/selection.h"
 #include "kernels/select.h"
 
 #include <algorithm>
@@ -140,15 +142,15 @@ private:
         const auto overhead =
             static_cast<std::uint32_t>(request(0).size()) + m_overlap * 4 + kSmallestPiece;
         const std::uint32_t used = m_plan.totalRows() + overhead;
-        const std::uint32_t room =
-            m_plan.contextLength > used ? m_plan.contextLength - used : 0;
+        const std::uint32_t room = m_plan.contextLength > used ? m_plan.contextLength - used : 0;
         if (room < kSmallestPiece) {
-            throw Error(ErrorCode::TooLarge,
-                        "The document has " + std::to_string(m_plan.documentRows()) +
-                            " tokens, which leaves KVzip no room to repeat a part of it in the model's "
-                            "window of " +
-                            std::to_string(m_plan.contextLength) +
-                            ". Choose the method full, or a model with a longer window.");
+            throw Error(
+                ErrorCode::TooLarge,
+                "The document has " + std::to_string(m_plan.documentRows()) +
+                    " tokens, which leaves KVzip no room to repeat a part of it in the model's "
+                    "window of " +
+                    std::to_string(m_plan.contextLength) +
+                    ". Choose the method full, or a model with a longer window.");
         }
         return std::min({wanted, room, m_plan.documentRows()});
     }
@@ -170,47 +172,57 @@ private:
         return job;
     }
 
-    /// Global: one ranking over all layers, heads and tokens, so heads that reconstruct keep more. Ties go to the
-    /// later token: the scores are laid out token by token.
     void evict(KvStore& store)
     {
-        std::vector<std::vector<std::uint32_t>> kept(m_lists);
-        for (auto& list : kept) {
-            list.resize(m_plan.prefixRows());
-            std::iota(list.begin(), list.end(), 0U);
-        }
-        if (m_plan.setting("global") != 0.0)
+        std::vector<HeadLists> kept(m_plan.layers, HeadLists(m_plan.kvHeads));
+        if (m_plan.stages.allocator)
+            kept = allocate(m_plan, layerScores(), m_plan.keptPerHead(), 0);
+        else if (m_plan.setting("global") != 0.0)
             selectGlobally(kept);
         else
             selectPerHead(kept);
-        for (std::uint32_t layer = 0; layer < m_plan.layers; ++layer) {
-            for (std::uint32_t head = 0; head < m_plan.kvHeads; ++head)
-                store.list(layer, head).keep(kept[layer * m_plan.kvHeads + head], m_plan.headDim);
-        }
+        applySelection(store, m_plan, {m_plan.prefixRows(), m_plan.totalRows()}, kept);
     }
 
-    void selectGlobally(std::vector<std::vector<std::uint32_t>>& kept) const
+    std::vector<LayerScores> layerScores() const
     {
-        const double exact = m_plan.budget
-                                 ? static_cast<double>(m_plan.keptPerHead()) * m_lists
-                                 : m_plan.keep * static_cast<double>(m_scores.size());
-        const auto count = static_cast<std::size_t>(std::floor(exact + 0.5));
-        for (const std::uint32_t index : kernels::cpu::selectTop(
-                 m_scores, {}, count, kernels::cpu::TieRule::HigherIndex))
-            kept[index % m_lists].push_back(m_plan.prefixRows() + index / m_lists);
+        const std::uint32_t tokens = m_plan.documentRows();
+        std::vector<LayerScores> layers(m_plan.layers, LayerScores{m_plan.kvHeads, tokens, {}, {}});
+        for (std::uint32_t list = 0; list < m_lists; ++list) {
+            for (std::uint32_t token = 0; token < tokens; ++token)
+                layers[list / m_plan.kvHeads].score.push_back(
+                    m_scores[std::size_t{token} * m_lists + list]);
+        }
+        return layers;
     }
 
-    void selectPerHead(std::vector<std::vector<std::uint32_t>>& kept) const
+    /// One ranking over all layers, heads and tokens, so heads that reconstruct keep more. Ties go
+    /// to the later token: the scores are laid out token by token.
+    void selectGlobally(std::vector<HeadLists>& kept) const
+    {
+        const double exact = m_plan.budget ? static_cast<double>(m_plan.keptPerHead()) * m_lists
+                                           : m_plan.keep * static_cast<double>(m_scores.size());
+        const auto count = static_cast<std::size_t>(std::floor(exact + 0.5));
+        for (const std::uint32_t index :
+             kernels::cpu::selectTop(m_scores, {}, count, kernels::cpu::TieRule::HigherIndex))
+            listOf(kept, index % m_lists).push_back(index / m_lists);
+    }
+
+    void selectPerHead(std::vector<HeadLists>& kept) const
     {
         std::vector<float> scores(m_plan.documentRows());
         for (std::uint32_t list = 0; list < m_lists; ++list) {
             for (std::uint32_t token = 0; token < scores.size(); ++token)
                 scores[token] = m_scores[std::size_t{token} * m_lists + list];
-            for (const std::uint32_t index :
-                 kernels::cpu::selectTop(scores, {}, m_plan.keptPerHead(),
-                                         kernels::cpu::TieRule::HigherIndex))
-                kept[list].push_back(m_plan.prefixRows() + index);
+            for (const std::uint32_t index : kernels::cpu::selectTop(
+                     scores, {}, m_plan.keptPerHead(), kernels::cpu::TieRule::HigherIndex))
+                listOf(kept, list).push_back(index);
         }
+    }
+
+    std::vector<std::uint32_t>& listOf(std::vector<HeadLists>& kept, std::uint32_t list) const
+    {
+        return kept[list / m_plan.kvHeads][list % m_plan.kvHeads];
     }
 
     DocumentPlan m_plan;
@@ -231,18 +243,22 @@ MethodEntry kvzipMethod()
 {
     return {{.id = "kvzip",
              .title = "Recommended (KVzip)",
-             .description = "Keeps what the model needs to repeat the document, whatever you ask later. "
-                            "Takes about twice as long to prepare as reading alone.",
+             .description =
+                 "Keeps what the model needs to repeat the document, whatever you ask later. "
+                 "Takes about twice as long to prepare as reading alone.",
              .source = "Kim et al. 2025, arXiv 2505.23416",
              .queryAgnostic = true,
-             .parameters =
-                 {{"piece", "length of the parts repeated at a time (tokens)", 64, 16384, 2000},
-                  {"overlap", "tokens quoted from the part before (tokens)", 0, 64, 8},
-                  {"global", "1: one ranking over all heads; 0: every head keeps equally many", 0, 1,
-                   1}}},
+             .parameters = {{"piece", "length of the parts repeated at a time (tokens)", 64, 16384,
+                             2000},
+                            {"overlap", "tokens quoted from the part before (tokens)", 0, 64, 8},
+                            {"global",
+                             "1: one ranking over all heads; 0: every head keeps equally many", 0,
+                             1, 1}}},
             [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
                 return std::make_unique<KvzipMethod>(plan);
-            }};
+            },
+            Composition::SharedScorer,
+            Allocator::Global};
 }
 
 } // namespace engine

@@ -13,6 +13,22 @@
 
 namespace engine {
 
+/// How the places are divided among layers and heads.
+enum class Allocator
+{
+    Uniform, // every head the same number
+    AdaKv,   // the heads of a layer share by score, above a floor each
+    Pyramid, // lower layers more, upper layers fewer
+    Global   // one ranking over all layers and heads
+};
+
+/// What was written behind the scorer in "scorer+allocator+compact".
+struct Stages
+{
+    std::optional<Allocator> allocator; // the method's own when absent
+    bool compact = false;               // kept keys are turned to contiguous positions
+};
+
 /// What a method is given to plan with.
 struct DocumentPlan
 {
@@ -26,7 +42,10 @@ struct DocumentPlan
     double keep = 1;
     std::optional<std::uint64_t> budget; // pairs per head on average, in place of keep
     std::map<std::string, double> settings;
-    /// Tokens of a chat turn that asks `instruction` about the document, up to where the answer starts.
+    Stages stages;
+    float ropeMagnitude = 1; // factor that RoPE puts on queries and keys (YaRN)
+    /// Tokens of a chat turn that asks `instruction` about the document, up to where the answer
+    /// starts.
     std::function<std::vector<std::int32_t>(const std::string& instruction)> turn;
     /// Text of a range of document tokens.
     std::function<std::string(std::uint32_t begin, std::uint32_t end)> text;
@@ -36,25 +55,28 @@ struct DocumentPlan
     std::uint32_t prefixRows() const { return static_cast<std::uint32_t>(prefix.size()); }
     std::uint32_t documentRows() const { return static_cast<std::uint32_t>(document.size()); }
     std::uint32_t totalRows() const { return prefixRows() + documentRows(); }
-    /// Document pairs per head on average that may stay: round half up of keep * n, at least 1 (selection.md 1.6).
+    /// Document pairs per head on average that may stay: round half up of keep * n, at least 1
+    /// (selection.md 1.6).
     std::uint32_t keptPerHead() const;
     /// The value of a parameter; the method's default has been filled in.
     double setting(const std::string& key) const { return settings.at(key); }
 };
 
-/// A method at work on one document. It plans jobs, looks into the layer loop through the hooks, and edits the
-/// store after each job. Everything it remembers between jobs must come from the store and jobState(), so that
-/// replaying the stored jobs restores it.
+/// A method at work on one document. It plans jobs, looks into the layer loop through the hooks,
+/// and edits the store after each job. Everything it remembers between jobs must come from the
+/// store and jobState(), so that replaying the stored jobs restores it.
 class Method : public Hooks
 {
 public:
     /// h0: the next job, or nothing when the document is done. Called once after each job's end.
     virtual std::optional<Job> nextJob(const KvStore& store) = 0;
 
-    /// h7: after a job, whether it was run or replayed from a checkpoint; may drop, turn or truncate.
+    /// h7: after a job, whether it was run or replayed from a checkpoint; may drop, turn or
+    /// truncate.
     virtual void onJobEnd(const Job& /*job*/, KvStore& /*store*/) {}
 
-    /// What the job just run found out, to be stored with its checkpoint; given back before onJobEnd on replay.
+    /// What the job just run found out, to be stored with its checkpoint; given back before
+    /// onJobEnd on replay.
     virtual std::vector<std::byte> jobState() const { return {}; }
     /// Throws Damaged when the bytes are not what this job would have left.
     virtual void restoreJobState(const Job& /*job*/, std::span<const std::byte> /*state*/) {}
@@ -67,27 +89,48 @@ public:
     virtual std::size_t scoreBytes() const { return 0; }
 };
 
-/// A row of the table of methods.
+/// How a method may be composed with other stages.
+enum class Composition
+{
+    Closed,       // a way of reading of its own: no stages
+    HeadScorer,   // scores whose scale differs from head to head: no allocator that compares heads
+    SharedScorer, // scores that may be compared between heads and layers
+    OwnAllocator  // the method is a scorer with a fixed allocator
+};
+
+/// A row of the table of methods, or one composed from a row and stages.
 struct MethodEntry
 {
     MethodInfo info;
-    std::unique_ptr<Method> (*make)(const DocumentPlan& plan);
+    std::function<std::unique_ptr<Method>(const DocumentPlan& plan)> make;
+    Composition composition = Composition::Closed;
+    Allocator allocator = Allocator::Uniform; // when no other is named
 };
 
 /// Every method, in the order in which the user sees them.
 const std::vector<MethodEntry>& methodTable();
 
-/// Throws BadInput naming the known ids.
-const MethodEntry& findMethod(const std::string& id);
+/// The entry of an id, or of a scorer with stages such as "snapkv+adakv" or "keydiff+compact".
+/// Throws BadInput naming the known ids or stages, or the reason why stages do not go together
+/// (selection.md 5).
+MethodEntry findMethod(const std::string& id);
 
 /// The settings with defaults filled in. Throws BadInput naming the allowed keys or range.
 std::map<std::string, double> completeSettings(const MethodInfo& info,
                                                const std::map<std::string, double>& given);
 
 // One per file in this folder.
+MethodEntry expectedAttentionMethod();
 MethodEntry fullMethod();
+MethodEntry h2oMethod();
+MethodEntry keydiffMethod();
+MethodEntry knormMethod();
 MethodEntry kvzipMethod();
+MethodEntry observedAttentionMethod();
+MethodEntry pyramidkvMethod();
+MethodEntry randomMethod();
 MethodEntry snapkvMethod();
 MethodEntry streamingLlmMethod();
+MethodEntry tovaMethod();
 
 } // namespace engine

@@ -9,8 +9,16 @@ const std::vector<MethodEntry>& methodTable()
 {
     static const std::vector<MethodEntry> kTable{
         kvzipMethod(),
+        keydiffMethod(),
+        expectedAttentionMethod(),
         snapkvMethod(),
+        pyramidkvMethod(),
+        tovaMethod(),
+        h2oMethod(),
+        observedAttentionMethod(),
+        knormMethod(),
         streamingLlmMethod(),
+        randomMethod(),
         fullMethod(),
         // A new method: its file, its declaration in method.h, a line here.
     };
@@ -25,18 +33,6 @@ std::vector<MethodInfo> methods()
     return infos;
 }
 
-const MethodEntry& findMethod(const std::string& id)
-{
-    std::string known;
-    for (const MethodEntry& entry : methodTable()) {
-        if (entry.info.id == id)
-            return entry;
-        known += (known.empty() ? "" : ", ") + entry.info.id;
-    }
-    throw Error(ErrorCode::BadInput,
-                "There is no method \"" + id + "\". Choose one of: " + known + ".");
-}
-
 std::map<std::string, double> completeSettings(const MethodInfo& info,
                                                const std::map<std::string, double>& given)
 {
@@ -47,13 +43,12 @@ std::map<std::string, double> completeSettings(const MethodInfo& info,
         allowed += (allowed.empty() ? "" : ", ") + parameter.key;
     }
     for (const auto& [key, value] : given) {
-        const auto parameter =
-            std::ranges::find(info.parameters, key, &MethodParameter::key);
+        const auto parameter = std::ranges::find(info.parameters, key, &MethodParameter::key);
         if (parameter == info.parameters.end()) {
-            throw Error(ErrorCode::BadInput,
-                        "The method " + info.id + " has no setting \"" + key + "\". " +
-                            (allowed.empty() ? "It has none."
-                                             : "Its settings are: " + allowed + "."));
+            throw Error(
+                ErrorCode::BadInput,
+                "The method " + info.id + " has no setting \"" + key + "\". " +
+                    (allowed.empty() ? "It has none." : "Its settings are: " + allowed + "."));
         }
         if (!(value >= parameter->minimum && value <= parameter->maximum)) {
             throw Error(ErrorCode::BadInput,

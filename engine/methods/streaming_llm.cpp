@@ -1,10 +1,11 @@
-// StreamingLLM (Xiao et al. 2023, arXiv 2309.17453): the first entries ("attention sinks") and a window of the most
-// recent ones stay; positions are counted inside the cache. The rows themselves are read with that window,
-// so reading costs O(n * window) and never holds more than the window and one block.
+// StreamingLLM (Xiao et al. 2023, arXiv 2309.17453): the first entries ("attention sinks") and a
+// window of the most recent ones stay; positions are counted inside the cache. The rows themselves
+// are read with that window, so reading costs O(n * window) and never holds more than the window
+// and one block.
 //
-// A row at index i sees the sinks as if it stood at min(i, sinks + window - 1), and the recent entries at their
-// true distance. That is the reference's rotation by cache slot without touching the cache at each step: a
-// difference of positions is all that RoPE shows.
+// A row at index i sees the sinks as if it stood at min(i, sinks + window - 1), and the recent
+// entries at their true distance. That is the reference's rotation by cache slot without touching
+// the cache at each step: a difference of positions is all that RoPE shows.
 
 #include "engine/methods/block_plan.h"
 
@@ -80,12 +81,13 @@ private:
         }
     }
 
-    /// The window's keys are turned, once and from their original positions, to the slots behind the sinks.
+    /// The window's keys are turned, once and from their original positions, to the slots behind
+    /// the sinks.
     void moveToSlots(KvStore& store) const
     {
         const std::uint32_t length = store.list(0, 0).length();
-        const auto delta = static_cast<std::int32_t>(length) -
-                           static_cast<std::int32_t>(m_plan.totalRows());
+        const auto delta =
+            static_cast<std::int32_t>(length) - static_cast<std::int32_t>(m_plan.totalRows());
         store.setNextPosition(static_cast<std::int32_t>(length));
         if (delta == 0)
             return;
@@ -113,8 +115,9 @@ MethodEntry streamingLlmMethod()
 {
     return {{.id = "streaming-llm",
              .title = "Beginning and end (StreamingLLM)",
-             .description = "Keeps the first tokens and the most recent ones; the middle is let go. "
-                            "A control, not a way to keep a book.",
+             .description =
+                 "Keeps the first tokens and the most recent ones; the middle is let go. "
+                 "A control, not a way to keep a book.",
              .source = "Xiao et al. 2023, arXiv 2309.17453",
              .queryAgnostic = true,
              .parameters = {{"sinks", "first tokens that always stay (tokens)", 0, 1024, 4}}},

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::array kSubjects{"The gardener", "A sailor",   "The young clerk", "Our neighbour",
                                "The miller",   "An old fox", "The surveyor",    "A patient nurse"};
-constexpr std::array kVerbs{"carried", "painted", "measured", "forgot",
+constexpr std::array kVerbs{"carried", "painted", "measured",  "forgot",
                             "mended",  "sold",    "described", "buried"};
 constexpr std::array kManners{"northwards", "yesterday", "quietly", "twice",
                               "indoors",    "downhill",  "alone",   "barefoot"};
@@ -30,8 +30,8 @@ std::string makeText(std::size_t words, std::uint32_t seed)
     };
     while (written < words) {
         // A number every few words: no three tokens in a row are likely to stand anywhere else.
-        text += std::string(kSubjects[next() % 8]) + " number " + std::to_string(next() % 9973) + " " +
-                kVerbs[next() % 8] + " item " + std::to_string(next() % 9973) + " " +
+        text += std::string(kSubjects[next() % 8]) + " number " + std::to_string(next() % 9973) +
+                " " + kVerbs[next() % 8] + " item " + std::to_string(next() % 9973) + " " +
                 kManners[next() % 8] + " " + std::to_string(next() % 9973) + ".";
         text += next() % 4 == 0 ? "\n\n" : " ";
         written += 9;
@@ -50,7 +50,8 @@ std::shared_ptr<const engine::Context> prepare(const std::shared_ptr<engine::Loa
 }
 
 engine::Answer ask(const std::shared_ptr<engine::LoadedModel>& model,
-                   const std::shared_ptr<const engine::Context>& context, const std::string& question)
+                   const std::shared_ptr<const engine::Context>& context,
+                   const std::string& question)
 {
     engine::Conversation conversation(model, context);
     return conversation.ask(question, {.maxTokens = 60}, {});

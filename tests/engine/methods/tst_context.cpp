@@ -1,11 +1,11 @@
-// Checkpoints, the artefact, conversations: what must survive a kill, a file system and a second question.
+// Checkpoints, the artefact, conversations: what must survive a kill, a file system and a second
+// question.
 
 #include "engine/dialog/context.h"
 #include "tests/engine/methods/reader_fixture.h"
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
+#include <doctest/doctest.h>
 
 namespace {
 
@@ -63,7 +63,7 @@ Quote quoteFrom(const std::string& text, std::size_t where)
 TEST_CASE("a preparation that is stopped after any block continues to the same bits")
 {
     const auto model = tests::loadReader();
-    const std::string text = tests::makeText(700);
+    const std::string text = tests::makeText(100);
     for (const MethodInfo& method : methods()) {
         const PrepareOptions options = optionsOf(method.id);
         Preparation whole(model, text, options);
@@ -205,12 +205,12 @@ TEST_CASE("contexts of another text or model, and damaged ones, are refused with
     {
         const std::string identity = modelIdentity(*model);
         auto& header = segments[0];
-        const auto* found = std::search(
-            reinterpret_cast<const char*>(header.data()),
-            reinterpret_cast<const char*>(header.data()) + header.size(), identity.begin(),
-            identity.end());
-        const auto at = static_cast<std::size_t>(
-            found - reinterpret_cast<const char*>(header.data()));
+        const auto* found =
+            std::search(reinterpret_cast<const char*>(header.data()),
+                        reinterpret_cast<const char*>(header.data()) + header.size(),
+                        identity.begin(), identity.end());
+        const auto at =
+            static_cast<std::size_t>(found - reinterpret_cast<const char*>(header.data()));
         header[at] = header[at] == std::byte{'0'} ? std::byte{'1'} : std::byte{'0'};
         CHECK_THROWS_AS(load(model, segments), Error);
     }

@@ -1,13 +1,14 @@
-// What every method has to honour (structural.md 7.7, selection.md 6, generic properties), over the table of methods.
+// What every method has to honour (structural.md 7.7, selection.md 6, generic properties), over the
+// table of methods.
 
 #include "engine/dialog/context.h"
 #include "engine/methods/method.h"
+#include "engine/model/model.h"
 #include "tests/engine/methods/reader_fixture.h"
-
-#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <doctest/doctest.h>
 #include <numeric>
 #include <set>
 
@@ -38,6 +39,29 @@ std::uint64_t sum(const std::vector<std::uint32_t>& counts)
     return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
 }
 
+/// Every method and some compositions.
+std::vector<std::string> testedIds()
+{
+    std::vector<std::string> ids{"snapkv+adakv",
+                                 "kvzip+adakv",
+                                 "keydiff+global",
+                                 "tova+pyramid",
+                                 "expected-attention+compact",
+                                 "kvzip+uniform+compact"};
+    for (const MethodInfo& method : methods())
+        ids.push_back(method.id);
+    return ids;
+}
+
+bool ascends(const KvList& list, std::uint64_t prefix)
+{
+    for (std::uint32_t i = 0; i < list.length(); ++i) {
+        if ((i > 0 && list.row(i) <= list.row(i - 1)) || (i < prefix && list.row(i) != i))
+            return false;
+    }
+    return true;
+}
+
 } // namespace
 
 TEST_CASE("ids are unique and unknown names are refused with the known ones")
@@ -46,9 +70,12 @@ TEST_CASE("ids are unique and unknown names are refused with the known ones")
     for (const MethodInfo& method : methods())
         CHECK(ids.insert(method.id).second);
     CHECK(ids.contains("kvzip"));
-    CHECK_THROWS_WITH_AS(findMethod("zip"),
-                         "There is no method \"zip\". Choose one of: kvzip, snapkv, streaming-llm, full.",
-                         Error);
+    CHECK_THROWS_WITH_AS(
+        findMethod("zip"),
+        "There is no method \"zip\". Choose one of: kvzip, keydiff, "
+        "expected-attention, snapkv, pyramidkv, tova, h2o, observed-attention, knorm, "
+        "streaming-llm, random, full.",
+        Error);
     CHECK_THROWS_AS(completeSettings(findMethod("snapkv").info, {{"windows", 3}}), Error);
     CHECK_THROWS_AS(completeSettings(findMethod("snapkv").info, {{"window", 0}}), Error);
 }
@@ -56,11 +83,11 @@ TEST_CASE("ids are unique and unknown names are refused with the known ones")
 TEST_CASE("T1: keeping everything gives the bits of the full cache and the same answer")
 {
     const auto model = tests::loadReader();
-    const std::string text = tests::makeText(700);
+    const std::string text = tests::makeText(120);
     const auto full = tests::prepare(model, text, optionsOf("full", 1.0));
-    for (const MethodInfo& method : methods()) {
-        const auto context = tests::prepare(model, text, optionsOf(method.id, 1.0));
-        INFO(method.id);
+    for (const std::string& id : testedIds()) {
+        const auto context = tests::prepare(model, text, optionsOf(id, 1.0));
+        INFO(id);
         CHECK(contextInfo(*context).keptFraction == 1.0);
         CHECK(payload(*context) == payload(*full));
     }
@@ -69,15 +96,15 @@ TEST_CASE("T1: keeping everything gives the bits of the full cache and the same 
 TEST_CASE("budgets are met exactly, lists ascend, and the prefix always stays")
 {
     const auto model = tests::loadReader();
-    const std::string text = tests::makeText(900);
-    for (const MethodInfo& method : methods()) {
-        if (method.id == "full")
+    const std::string text = tests::makeText(150);
+    for (const std::string& id : testedIds()) {
+        if (id == "full")
             continue;
         for (const double keep : {0.75, 0.3, 0.1}) {
-            const auto context = tests::prepare(model, text, optionsOf(method.id, keep));
+            const auto context = tests::prepare(model, text, optionsOf(id, keep));
             const ContextInfo& info = contextInfo(*context);
             const double cells = static_cast<double>(info.layers) * info.kvHeads;
-            INFO(method.id, " keep ", keep, " of ", info.tokens, " tokens");
+            INFO(id, " keep ", keep, " of ", info.tokens, " tokens");
             const auto counts = keptCounts(*context);
             // Rounded once for all cells (kvzip) or once per head (the others).
             CHECK(std::abs(static_cast<double>(sum(counts)) -
@@ -86,10 +113,7 @@ TEST_CASE("budgets are met exactly, lists ascend, and the prefix always stays")
             for (std::uint32_t layer = 0; layer < info.layers; ++layer) {
                 for (std::uint32_t head = 0; head < info.kvHeads; ++head) {
                     const KvList& list = store.list(layer, head);
-                    for (std::uint32_t i = 1; i < list.length(); ++i)
-                        CHECK(list.row(i) > list.row(i - 1));
-                    for (std::uint32_t i = 0; i < info.prefixTokens; ++i)
-                        CHECK(list.row(i) == i);
+                    CHECK(ascends(list, info.prefixTokens));
                 }
             }
             std::uint64_t mapped = 0;
@@ -103,13 +127,13 @@ TEST_CASE("budgets are met exactly, lists ascend, and the prefix always stays")
 TEST_CASE("T3: the size of the blocks does not change what is kept, bit for bit")
 {
     const auto model = tests::loadReader();
-    const std::string text = tests::makeText(600);
-    for (const MethodInfo& method : methods()) {
-        PrepareOptions options = optionsOf(method.id, 0.4, KvType::Kivi4);
+    const std::string text = tests::makeText(200);
+    for (const std::string& id : testedIds()) {
+        PrepareOptions options = optionsOf(id, 0.4, KvType::Kivi4);
         const auto large = tests::prepare(model, text, options);
         options.blockRows = 96;
         const auto small = tests::prepare(model, text, options);
-        INFO(method.id);
+        INFO(id);
         CHECK(keptCounts(*small) == keptCounts(*large));
         CHECK(payload(*small) == payload(*large));
     }
@@ -126,21 +150,68 @@ TEST_CASE("the number of threads does not change a bit")
     CHECK(payload(*three) == payload(*two));
 }
 
-TEST_CASE("next positions: the true length for methods that keep positions, the cache's for StreamingLLM")
+TEST_CASE(
+    "next positions: the true length for methods that keep positions, the cache's for StreamingLLM")
 {
     const auto model = tests::loadReader();
-    const std::string text = tests::makeText(500);
-    for (const MethodInfo& method : methods()) {
-        const auto context = tests::prepare(model, text, optionsOf(method.id, 0.5));
+    const std::string text = tests::makeText(120);
+    for (const std::string& id : testedIds()) {
+        const auto context = tests::prepare(model, text, optionsOf(id, 0.5));
         const ContextInfo& info = contextInfo(*context);
-        INFO(method.id);
-        if (method.id == "streaming-llm")
+        INFO(id);
+        if (id == "streaming-llm" || id.ends_with("+compact"))
             CHECK(context->store().nextPosition() ==
                   static_cast<std::int32_t>(context->store().list(0, 0).length()));
         else
             CHECK(context->store().nextPosition() ==
                   static_cast<std::int32_t>(info.prefixTokens + info.tokens));
     }
+}
+
+TEST_CASE("compositions that cannot work are refused with the reason")
+{
+    for (const char* legal : {"snapkv+adakv", "kvzip+adakv", "random+global", "knorm+pyramid",
+                              "h2o+compact", "kvzip+uniform+compact"})
+        CHECK(findMethod(legal).info.id == legal);
+    CHECK(findMethod("keydiff+adakv").info.parameters.back().key == "floor");
+    for (const char* illegal :
+         {"full+adakv", "streaming-llm+compact", "knorm+adakv", "pyramidkv+adakv",
+          "pyramidkv+compact", "kvzip+compact", "snapkv+adakv+compact", "snapkv+adakv+global",
+          "snapkv+nothing", "snapkv+", "+adakv", "nothing+adakv"}) {
+        INFO(illegal);
+        CHECK_THROWS_AS(findMethod(illegal), Error);
+    }
+}
+
+TEST_CASE("compact keeps the same tokens as without it, and turns every key to its place")
+{
+    const auto model = tests::loadReader();
+    const std::string text = tests::makeText(120);
+    const auto apart = tests::prepare(model, text, optionsOf("keydiff", 0.4));
+    const auto compact = tests::prepare(model, text, optionsOf("keydiff+compact", 0.4));
+    const KvShape shape = apart->store().shape();
+    const RopeTable& table = model->transformer().ropeTable();
+    double worst = 0;
+    for (std::uint32_t layer = 0; layer < shape.layers; ++layer) {
+        const KvList& from = apart->store().list(layer, 0);
+        const KvList& to = compact->store().list(layer, 0);
+        REQUIRE(from.length() == to.length());
+        std::vector<float> expected(std::size_t{from.length()} * shape.headDim);
+        std::vector<float> actual(expected.size());
+        std::vector<std::int32_t> deltas;
+        for (std::uint32_t i = 0; i < from.length(); ++i) {
+            CHECK(from.row(i) == to.row(i));
+            deltas.push_back(static_cast<std::int32_t>(i) - apart->store().position(from.row(i)));
+        }
+        from.readKeys(expected, 0, shape.headDim);
+        to.readKeys(actual, 0, shape.headDim);
+        model->backend().rope(expected, deltas, table.frequencies, 1, shape.headDim,
+                              model->config().pairing, 1.0F);
+        for (std::size_t i = 0; i < actual.size(); ++i)
+            worst = std::max(worst, std::abs(static_cast<double>(actual[i] - expected[i])) /
+                                        (1.0 + std::abs(static_cast<double>(expected[i]))));
+    }
+    CHECK(worst < 1e-3); // half precision
 }
 
 TEST_CASE("golden 6.11: StreamingLLM keeps the sinks and the last tokens")
@@ -193,5 +264,6 @@ TEST_CASE("KVzip with a global budget keeps the induction head whole, with a uni
     };
     // The first three tokens have no three tokens before them and cannot be found by anyone.
     CHECK(largest(keptCounts(*global)) >= info.tokens - 3);
-    CHECK(largest(keptCounts(*uniform)) <= static_cast<std::uint32_t>(0.31 * static_cast<double>(info.tokens)));
+    CHECK(largest(keptCounts(*uniform)) <=
+          static_cast<std::uint32_t>(0.31 * static_cast<double>(info.tokens)));
 }

@@ -1,0 +1,113 @@
+#pragma once
+
+#include "engine/methods/block_plan.h"
+#include "engine/methods/selection.h"
+
+#include <string>
+#include <vector>
+
+namespace engine {
+
+/// Base of the methods that read the whole document, give each (layer, KV head, token) a score and
+/// keep the best. A derived class says what the score is; blocks, protection, budget, allocator,
+/// positions and progress are here.
+class ScorerMethod : public Method
+{
+public:
+    /// Rows that stay whatever their score. Those of them that are document tokens are paid from
+    /// the budget.
+    struct Protection
+    {
+        std::uint32_t sinks = 0;  // first rows of all; the prefix always stays
+        std::uint32_t window = 0; // last rows; they are read in one block
+    };
+
+    /// Throws BadInput when the budget has no place beside the protected rows.
+    ScorerMethod(DocumentPlan plan, const std::string& name, const Protection& protection);
+
+    std::optional<Job> nextJob(const KvStore& /*store*/) final { return m_blocks.next(); }
+    void onJobEnd(const Job& job, KvStore& store) final;
+    double totalCost() const final { return m_blocks.costUpTo(m_plan.totalRows()); }
+    double doneCost() const final { return m_blocks.costUpTo(m_done); }
+
+protected:
+    /// Scores of the eligible rows of a layer. Called once everything is read; the store still
+    /// holds every row.
+    virtual LayerScores scoresOf(const KvStore& store, std::uint32_t layer) = 0;
+
+    const DocumentPlan& plan() const { return m_plan; }
+    /// False when everything fits: then nothing is scored.
+    bool selects() const { return m_plan.keptPerHead() < m_plan.documentRows(); }
+    /// True from the moment the last block was handed out.
+    bool inLastBlock() const { return m_blocks.finished(); }
+    /// Rows up to the end of the block handed out last.
+    std::uint32_t rowsRead() const { return m_blocks.rowsHandedOut(); }
+    /// The rows that compete.
+    kernels::EntryRange eligible() const { return {m_sinks, m_plan.totalRows() - m_window}; }
+    std::uint32_t eligibleRows() const { return eligible().end - eligible().begin; }
+
+private:
+    std::uint32_t protectedRows() const { return m_sinks - m_plan.prefixRows() + m_window; }
+
+    DocumentPlan m_plan;
+    std::uint32_t m_sinks;
+    std::uint32_t m_window;
+    BlockPlan m_blocks;
+    std::uint32_t m_done = 0;
+};
+
+/// Base of the scorers that need only the stored keys and values: nothing is remembered between
+/// jobs.
+class CacheScorer : public ScorerMethod
+{
+public:
+    using ScorerMethod::ScorerMethod;
+
+protected:
+    /// Scores of one head. keys, values: (rows, headDim) float32 copies of the eligible entries.
+    virtual std::vector<float> scoresOfHead(std::uint32_t layer, std::uint32_t head,
+                                            std::span<const float> keys,
+                                            std::span<const float> values) = 0;
+
+private:
+    LayerScores scoresOf(const KvStore& store, std::uint32_t layer) final;
+};
+
+/// Base of the scorers that add up attention weights over rows, each row's softmax being over all
+/// it sees.
+class AttentionScorer : public ScorerMethod
+{
+public:
+    /// Which rows vote, and what becomes of the query heads of a group.
+    enum class Votes
+    {
+        LastRow,
+        Window, // the protected last rows
+        AllRows // every row; the blocks then have a size of their own, since a sum depends on its
+                // order
+    };
+    AttentionScorer(const DocumentPlan& plan, const std::string& name, const Protection& protection,
+                    Votes votes, kernels::HeadReduction heads);
+
+    bool needsLse(const LayerStep& /*step*/) const final { return votesNow(); }
+    void onAttention(const LayerStep& step, Scorer& scorer) final;
+    /// The sums so far. With AllRows every block stores them, which at most doubles what it stores.
+    std::vector<std::byte> jobState() const final;
+    void restoreJobState(const Job& job, std::span<const std::byte> state) final;
+    std::size_t scoreBytes() const final;
+
+protected:
+    /// (kvHeads, eligibleRows()) sums of a layer.
+    const std::vector<float>& sums(std::uint32_t layer) const { return m_sums[layer]; }
+
+private:
+    bool votesNow() const { return selects() && (m_votes == Votes::AllRows || inLastBlock()); }
+
+    std::string m_name;
+    std::uint32_t m_votingRows; // unless all vote
+    Votes m_votes;
+    kernels::HeadReduction m_heads;
+    std::vector<std::vector<float>> m_sums; // [layer]
+};
+
+} // namespace engine
