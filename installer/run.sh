@@ -37,11 +37,13 @@ say "" "3. What was kept, and what it cost in memory"
 
 # Each question is a new process: what it knows comes from the store and nothing is read again.
 # The constructed reader continues a quotation, so the questions quote the beginning of a sentence.
+step=4
 for question in \
     "The reserve file has a size of" \
     "The tide table of the harbour lists high water at"; do
-    say "" "4. Ask in a new process: $question"
+    say "" "$step. Ask in a new process: $question"
     "$epitome" ask --data-dir "$work" --max-tokens 48 1 "$question"
+    step=$((step + 1))
 done
 
 say "" "Everything above was kept in a temporary folder and is removed now."
