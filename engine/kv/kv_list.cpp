@@ -119,6 +119,7 @@ void KvList::readKeys(std::span<float> out, std::uint32_t first, std::size_t hea
     forEachPiece(first, out.size() / headDim,
                  [&](std::size_t index, std::size_t inPage, std::size_t part, std::size_t done) {
                      const KvPage& page = *m_pages[index];
+                     assert(!page.keys.empty());
                      kernels::cpu::decodeKeys(page.type,
                                               out.subspan(done * headDim, part * headDim),
                                               page.keys.data(), headDim, inPage, part);
@@ -147,6 +148,15 @@ void KvList::writeKeys(std::span<const float> keys, std::uint32_t first, std::si
                  });
 }
 
+void KvList::releaseKeys(std::uint32_t firstPage, std::uint32_t endPage)
+{
+    assert(endPage <= m_length / kPageRows);
+    for (std::uint32_t index = firstPage; index < endPage; ++index) {
+        if (!m_pages[index]->keys.empty())
+            writablePage(index).keys = {};
+    }
+}
+
 void KvList::pack(KvType type, std::size_t headDim)
 {
     std::vector<float> rows(kPageRows * headDim);
@@ -155,8 +165,12 @@ void KvList::pack(KvType type, std::size_t headDim)
         if (old.type == type)
             continue;
         auto page = makePage(type, headDim);
-        kernels::cpu::decodeKeys(old.type, rows, old.keys.data(), headDim, 0, kPageRows);
-        kernels::cpu::encodeKeys(type, page->keys.data(), rows, headDim, 0);
+        if (old.keys.empty()) {
+            page->keys = {};
+        } else {
+            kernels::cpu::decodeKeys(old.type, rows, old.keys.data(), headDim, 0, kPageRows);
+            kernels::cpu::encodeKeys(type, page->keys.data(), rows, headDim, 0);
+        }
         kernels::cpu::decodeValues(old.type, rows, old.values.data(), headDim, 0, kPageRows);
         kernels::cpu::encodeValues(type, page->values.data(), rows, headDim, 0);
         m_pages[index] = std::move(page);
@@ -177,8 +191,8 @@ void KvList::views(std::vector<kernels::KvPageView>& out) const
     for (std::size_t index = 0; index < m_pages.size(); ++index) {
         const KvPage& page = *m_pages[index];
         const std::size_t rows = std::min(kPageRows, m_length - index * kPageRows);
-        out.push_back(
-            {page.keys.data(), page.values.data(), page.type, static_cast<std::uint32_t>(rows)});
+        const std::byte* keys = page.keys.empty() ? nullptr : page.keys.data();
+        out.push_back({keys, page.values.data(), page.type, static_cast<std::uint32_t>(rows)});
     }
 }
 

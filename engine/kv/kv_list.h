@@ -11,7 +11,8 @@
 
 namespace engine {
 
-/// Keys and values of up to kernels::kPageRows entries.
+/// Keys and values of up to kernels::kPageRows entries. The keys are empty when another layer's are
+/// used (KvList::releaseKeys).
 struct KvPage
 {
     kernels::KvType type = kernels::KvType::F16;
@@ -40,6 +41,10 @@ public:
 
     /// Keeps the entries with the given ascending indices and drops the others.
     void keep(std::span<const std::uint32_t> ascending, std::size_t headDim);
+
+    /// Frees the keys of full pages [firstPage, endPage); whoever attends to them takes another
+    /// layer's (Segment::keyLayers). Nothing may read or drop these entries' keys afterwards.
+    void releaseKeys(std::uint32_t firstPage, std::uint32_t endPage);
 
     /// Turns the keys of entries [range.begin, range.end) by `delta` positions: `rotate` gets
     /// (count, headDim) keys and changes them in place.

@@ -56,6 +56,26 @@ void KvStore::views(std::uint32_t layer, LayerViews& storage) const
     }
 }
 
+void KvStore::views(std::span<const std::uint32_t> keyLayers,
+                    std::span<const std::uint32_t> valueLayers, LayerViews& storage) const
+{
+    storage.pages.resize(m_shape.kvHeads);
+    storage.lists.resize(m_shape.kvHeads);
+    std::vector<kernels::KvPageView> keys;
+    for (std::uint32_t head = 0; head < m_shape.kvHeads; ++head) {
+        std::vector<kernels::KvPageView>& pages = storage.pages[head];
+        const KvList& values = list(valueLayers[head], head);
+        values.views(pages);
+        list(keyLayers[head], head).views(keys);
+        assert(keys.size() == pages.size());
+        for (std::size_t page = 0; page < pages.size(); ++page) {
+            assert(keys[page].type == pages[page].type && keys[page].rows == pages[page].rows);
+            pages[page].keys = keys[page].keys;
+        }
+        storage.lists[head] = {pages, values.length()};
+    }
+}
+
 KvStore::Mark KvStore::mark() const
 {
     Mark mark{rowCount(), m_nextPosition, {}};

@@ -62,6 +62,10 @@ public:
         std::vector<kernels::KvListView> lists;
     };
     void views(std::uint32_t layer, LayerViews& storage) const;
+    /// The same with keys from keyLayers[head] and values from valueLayers[head]. The two lists of
+    /// a head have the same length and page types.
+    void views(std::span<const std::uint32_t> keyLayers, std::span<const std::uint32_t> valueLayers,
+               LayerViews& storage) const;
 
     /// Everything needed to undo appended rows, whatever the lists looked like.
     struct Mark

@@ -26,6 +26,13 @@ struct Segment
     std::vector<kernels::EntryRange> visible; // (rows, kvHeads)
     /// Added to the position of each row's query for this segment only; empty means no change.
     std::vector<std::int32_t> queryShift;
+    /// For each KV head the layer whose list gives the keys, and the one whose list gives the
+    /// values: the layer itself or a lower one. Empty means the layer itself. Where both are given,
+    /// the two lists have the same length and page types.
+    std::vector<std::uint32_t> keyLayers;
+    std::vector<std::uint32_t> valueLayers;
+    /// The queries are those of keyLayers, too; Hooks::keepsQuery() was true for these layers.
+    bool carriedQuery = false;
 };
 
 /// Runs score passes over the layer just attended to: after its keys were appended, before anything
@@ -58,6 +65,9 @@ public:
 
     /// h3: what the rows attend to in this layer. Left empty: everything up to themselves.
     virtual void segments(const LayerStep& /*step*/, std::vector<Segment>& /*segments*/) {}
+
+    /// True when a higher layer has a segment with the queries of this one (carriedQuery).
+    virtual bool keepsQuery(const LayerStep& /*step*/) const { return false; }
 
     /// True when onAttention of this layer reads the LSE, so the attention cannot be left out.
     virtual bool needsLse(const LayerStep& /*step*/) const { return false; }

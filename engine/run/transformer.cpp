@@ -1,11 +1,11 @@
 #include "engine/run/transformer.h"
 
 #include "engine/error.h"
+#include "engine/run/transformer_rows.h"
 
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <cmath>
 #include <numeric>
 
 namespace engine {
@@ -34,56 +34,6 @@ Segment causalSegment(std::size_t rows, std::span<const kernels::KvListView> lis
     }
     return segment;
 }
-
-} // namespace
-
-struct Transformer::Rows
-{
-    Job job;
-    std::vector<float> hidden; // (rows, width)
-    std::vector<std::uint32_t> orders;
-    std::vector<std::int32_t> positions;
-    std::vector<std::uint32_t> indices; // in the job, of the rows that are still there
-    std::vector<Segment> segments;
-
-    std::size_t count() const { return orders.size(); }
-    LayerStep step(std::uint32_t layer, std::uint32_t layers, const KvStore& store) const
-    {
-        return {layer, layers, &job, orders, positions, &store};
-    }
-};
-
-namespace {
-
-class LayerScorer final : public Scorer
-{
-public:
-    LayerScorer(Backend& backend, std::span<const float> query,
-                std::span<const kernels::KvListView> lists, const Segment& segment,
-                std::span<const float> lse, const kernels::AttentionShape& shape)
-        : m_backend(backend)
-        , m_query(query)
-        , m_lists(lists)
-        , m_segment(segment)
-        , m_lse(lse)
-        , m_shape(shape)
-    {}
-
-    std::vector<float> run(const kernels::ScoreSpec& spec) override
-    {
-        std::vector<float> scores(m_lists.size() * (spec.scored.end - spec.scored.begin));
-        m_backend.scorePass(scores, m_query, m_lists, m_segment.visible, m_lse, spec, m_shape);
-        return scores;
-    }
-
-private:
-    Backend& m_backend;
-    std::span<const float> m_query;
-    std::span<const kernels::KvListView> m_lists;
-    const Segment& m_segment;
-    std::span<const float> m_lse;
-    const kernels::AttentionShape& m_shape;
-};
 
 } // namespace
 
@@ -167,7 +117,7 @@ void Transformer::runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hook
 
     const bool scoredByLse = hooks.needsLse(step);
     if (scoredByLse)
-        attend(rows);
+        attend(rows, layer, store);
     score(rows, step, scoredByLse, hooks);
     // Nobody reads the last layer's output when no logits are wanted: only its keys and values
     // matter. When only the last row's are wanted, the other rows are not needed any more.
@@ -176,7 +126,7 @@ void Transformer::runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hook
     if (last && rows.job.logits == LogitRows::Last)
         keepLastRow(rows, scoredByLse);
     if (!scoredByLse)
-        attend(rows);
+        attend(rows, layer, store);
 
     m_projected.resize(rows.count() * m_config.width);
     m_backend.matmul(m_projected, m_attended, weights.output, rows.count());
@@ -184,14 +134,6 @@ void Transformer::runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hook
     if (auto kept = hooks.onResidual(rows.step(layer, m_config.layers, store), rows.hidden))
         keepRows(rows, *kept);
     feedForward(rows, weights);
-}
-
-void Transformer::score(const Rows& rows, const LayerStep& step, bool withLse, Hooks& hooks)
-{
-    const kernels::AttentionShape shape = attentionShape(rows);
-    const std::span<const float> lse = withLse ? std::span<const float>(m_lse) : std::span<float>();
-    LayerScorer scorer(m_backend, m_query, m_views.lists, rows.segments.front(), lse, shape);
-    hooks.onAttention(step, scorer);
 }
 
 /// Drops all rows but the last, with their queries and masks, or with their results once they
@@ -239,38 +181,9 @@ void Transformer::project(Rows& rows, std::uint32_t layer, KvStore& store, Hooks
     m_backend.rope(m_key, rows.positions, m_rope.frequencies, m_config.kvHeads, headDim,
                    m_config.pairing, m_rope.magnitude);
     store.appendKv(layer, m_key, m_value, rows.orders, m_backend);
-}
-
-kernels::AttentionShape Transformer::attentionShape(const Rows& rows) const
-{
-    return {rows.count(), m_config.heads, m_config.kvHeads, m_config.headDim,
-            1.0F / std::sqrt(static_cast<float>(m_config.headDim))};
-}
-
-void Transformer::attend(Rows& rows)
-{
-    const kernels::AttentionShape shape = attentionShape(rows);
-    m_attended.resize(m_query.size());
-    m_lse.resize(rows.count() * m_config.heads);
-    bool first = true;
-    for (const Segment& segment : rows.segments) {
-        std::span<const float> query = m_query;
-        if (!segment.queryShift.empty()) {
-            m_partQuery = m_query;
-            // A pure rotation: the magnitude is in the query already (structural.md 1.3).
-            m_backend.rope(m_partQuery, segment.queryShift, m_rope.frequencies, m_config.heads,
-                           m_config.headDim, m_config.pairing, 1.0F);
-            query = m_partQuery;
-        }
-        if (first) {
-            m_backend.attention(m_attended, m_lse, query, m_views.lists, segment.visible, shape);
-            first = false;
-            continue;
-        }
-        m_partOut.resize(m_attended.size());
-        m_partLse.resize(m_lse.size());
-        m_backend.attention(m_partOut, m_partLse, query, m_views.lists, segment.visible, shape);
-        m_backend.mergeAttention(m_attended, m_lse, m_partOut, m_partLse, m_config.headDim);
+    if (hooks.keepsQuery(rows.step(layer, m_config.layers, store))) {
+        rows.keptQueries.resize(m_config.layers);
+        rows.keptQueries[layer] = m_query;
     }
 }
 
@@ -301,6 +214,11 @@ void Transformer::keepRows(Rows& rows, std::span<const std::uint32_t> ascending)
         rows.orders[i] = rows.orders[ascending[i]];
         rows.positions[i] = rows.positions[ascending[i]];
         rows.indices[i] = rows.indices[ascending[i]];
+    }
+    const std::size_t queryFloats = std::size_t{m_config.heads} * m_config.headDim;
+    for (std::vector<float>& query : rows.keptQueries) {
+        if (!query.empty())
+            query = gather(query, ascending, queryFloats);
     }
     rows.orders.resize(ascending.size());
     rows.positions.resize(ascending.size());

@@ -40,7 +40,10 @@ private:
     void runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks);
     void project(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks);
     kernels::AttentionShape attentionShape(const Rows& rows) const;
-    void attend(Rows& rows);
+    void attend(const Rows& rows, std::uint32_t layer, const KvStore& store);
+    std::span<const float> queryOf(const Segment& segment, const Rows& rows);
+    std::span<const kernels::KvListView> listsOf(const Segment& segment, std::uint32_t layer,
+                                                 const KvStore& store);
     void score(const Rows& rows, const LayerStep& step, bool withLse, Hooks& hooks);
     void keepLastRow(Rows& rows, bool attended);
     void feedForward(Rows& rows, const LayerWeights& weights);
@@ -52,6 +55,7 @@ private:
     Backend& m_backend;
     RopeTable m_rope;
     KvStore::LayerViews m_views;
+    KvStore::LayerViews m_mixedViews; // of a segment with keys or values of other layers
     std::vector<float> m_normed, m_query, m_key, m_value, m_attended, m_lse, m_partOut, m_partLse,
         m_partQuery, m_gate, m_up, m_projected;
 };

@@ -1,0 +1,113 @@
+// What the rows of a job attend to: segments of lists, merged by their LSE, and the score passes
+// over them.
+
+#include "engine/run/transformer_rows.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace engine {
+namespace {
+
+class LayerScorer final : public Scorer
+{
+public:
+    LayerScorer(Backend& backend, std::span<const float> query,
+                std::span<const kernels::KvListView> lists, const Segment& segment,
+                std::span<const float> lse, const kernels::AttentionShape& shape)
+        : m_backend(backend)
+        , m_query(query)
+        , m_lists(lists)
+        , m_segment(segment)
+        , m_lse(lse)
+        , m_shape(shape)
+    {}
+
+    std::vector<float> run(const kernels::ScoreSpec& spec) override
+    {
+        std::vector<float> scores(m_lists.size() * (spec.scored.end - spec.scored.begin));
+        m_backend.scorePass(scores, m_query, m_lists, m_segment.visible, m_lse, spec, m_shape);
+        return scores;
+    }
+
+private:
+    Backend& m_backend;
+    std::span<const float> m_query;
+    std::span<const kernels::KvListView> m_lists;
+    const Segment& m_segment;
+    std::span<const float> m_lse;
+    const kernels::AttentionShape& m_shape;
+};
+
+} // namespace
+
+kernels::AttentionShape Transformer::attentionShape(const Rows& rows) const
+{
+    return {rows.count(), m_config.heads, m_config.kvHeads, m_config.headDim,
+            1.0F / std::sqrt(static_cast<float>(m_config.headDim))};
+}
+
+/// The queries of a segment: this layer's, turned if it says so, or those of the layers below that
+/// its keys are from.
+std::span<const float> Transformer::queryOf(const Segment& segment, const Rows& rows)
+{
+    if (segment.carriedQuery) {
+        const std::size_t groupFloats = m_config.heads / m_config.kvHeads * m_config.headDim;
+        m_partQuery.resize(m_query.size());
+        for (std::size_t group = 0; group < rows.count() * m_config.kvHeads; ++group) {
+            const std::uint32_t from = segment.keyLayers[group % m_config.kvHeads];
+            std::copy_n(&rows.keptQueries[from][group * groupFloats], groupFloats,
+                        &m_partQuery[group * groupFloats]);
+        }
+        return m_partQuery;
+    }
+    if (segment.queryShift.empty())
+        return m_query;
+    m_partQuery = m_query;
+    // A pure rotation: the magnitude is in the query already (structural.md 1.3).
+    m_backend.rope(m_partQuery, segment.queryShift, m_rope.frequencies, m_config.heads,
+                   m_config.headDim, m_config.pairing, 1.0F);
+    return m_partQuery;
+}
+
+std::span<const kernels::KvListView> Transformer::listsOf(const Segment& segment,
+                                                          std::uint32_t layer, const KvStore& store)
+{
+    if (segment.keyLayers.empty() && segment.valueLayers.empty())
+        return m_views.lists;
+    const std::vector<std::uint32_t> own(m_config.kvHeads, layer);
+    store.views(segment.keyLayers.empty() ? own : segment.keyLayers,
+                segment.valueLayers.empty() ? own : segment.valueLayers, m_mixedViews);
+    return m_mixedViews.lists;
+}
+
+void Transformer::attend(const Rows& rows, std::uint32_t layer, const KvStore& store)
+{
+    const kernels::AttentionShape shape = attentionShape(rows);
+    m_attended.resize(m_query.size());
+    m_lse.resize(rows.count() * m_config.heads);
+    bool first = true;
+    for (const Segment& segment : rows.segments) {
+        const std::span<const float> query = queryOf(segment, rows);
+        const auto lists = listsOf(segment, layer, store);
+        if (first) {
+            m_backend.attention(m_attended, m_lse, query, lists, segment.visible, shape);
+            first = false;
+            continue;
+        }
+        m_partOut.resize(m_attended.size());
+        m_partLse.resize(m_lse.size());
+        m_backend.attention(m_partOut, m_partLse, query, lists, segment.visible, shape);
+        m_backend.mergeAttention(m_attended, m_lse, m_partOut, m_partLse, m_config.headDim);
+    }
+}
+
+void Transformer::score(const Rows& rows, const LayerStep& step, bool withLse, Hooks& hooks)
+{
+    const kernels::AttentionShape shape = attentionShape(rows);
+    const std::span<const float> lse = withLse ? std::span<const float>(m_lse) : std::span<float>();
+    LayerScorer scorer(m_backend, m_query, m_views.lists, rows.segments.front(), lse, shape);
+    hooks.onAttention(step, scorer);
+}
+
+} // namespace engine
