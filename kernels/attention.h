@@ -54,7 +54,8 @@ enum class Normaliser
     Full    // softmax over everything the row sees; `lse` is given
 };
 
-/// One generic score pass: score[kvHead][j] for j in `scored`, from the rows [firstRow, shape.rows).
+/// One generic score pass: score[kvHead][j] for j in `scored`, from the rows [firstRow,
+/// shape.rows).
 struct ScoreSpec
 {
     EntryRange scored;
@@ -63,6 +64,10 @@ struct ScoreSpec
     RowReduction rows = RowReduction::Sum;
     HeadReduction heads = HeadReduction::Mean;
     std::size_t firstRow = 0;
+    /// Factors of the weights, only with a softmax normaliser; empty means 1. Of a row:
+    /// (shape.rows), 0 takes it out. Of an entry for a query head: (shape.heads, scored).
+    std::span<const float> rowWeights = {};
+    std::span<const float> columnWeights = {};
 };
 
 namespace cpu {
@@ -72,10 +77,9 @@ class ThreadPool;
 /// Causal attention of `shape.rows` query rows over ragged lists, in tiles with an online softmax
 /// (FlashAttention, arXiv 2205.14135); no rows-by-entries matrix is ever held.
 ///   out    (rows, heads, headDim)
-///   lse    (rows, heads) natural-log log-sum-exp of the scaled logits; may be empty when not wanted
-///   q      (rows, heads, headDim), after RoPE
-///   lists  kvHeads of them
-///   visible(rows, kvHeads): row r reads entries [begin, end) of list u. Both ends grow with r.
+///   lse    (rows, heads) natural-log log-sum-exp of the scaled logits; may be empty when not
+///   wanted q      (rows, heads, headDim), after RoPE lists  kvHeads of them visible(rows,
+///   kvHeads): row r reads entries [begin, end) of list u. Both ends grow with r.
 /// A row that sees nothing gets out = 0 and lse = -infinity.
 /// The result does not depend on the number of threads.
 void attention(std::span<float> out, std::span<float> lse, std::span<const float> q,
@@ -91,11 +95,11 @@ void mergeAttention(std::span<float> out, std::span<float> lse, std::span<const 
 ///   scores (kvHeads, scored.end - scored.begin), overwritten. With RowReduction::Max and a softmax
 ///          normaliser the natural log of the weight is written (monotone, no underflow).
 ///   lse    (rows, heads) from attention(); read only with Normaliser::Full
-/// `visible` limits every row as in attention(); an entry that no row sees gets 0 (or -infinity for Max).
-void scorePass(std::span<float> scores, std::span<const float> q,
-               std::span<const KvListView> lists, std::span<const EntryRange> visible,
-               std::span<const float> lse, const ScoreSpec& spec, const AttentionShape& shape,
-               ThreadPool& pool);
+/// `visible` limits every row as in attention(), causally or not; an entry that no row sees gets 0
+/// (or -infinity for Max).
+void scorePass(std::span<float> scores, std::span<const float> q, std::span<const KvListView> lists,
+               std::span<const EntryRange> visible, std::span<const float> lse,
+               const ScoreSpec& spec, const AttentionShape& shape, ThreadPool& pool);
 
 } // namespace cpu
 } // namespace kernels

@@ -43,7 +43,11 @@ public:
     virtual ~Scorer() = default;
     /// (kvHeads, spec.scored) floats; see kernels::cpu::scorePass. Normaliser::Full needs
     /// needsLse().
-    virtual std::vector<float> run(const kernels::ScoreSpec& spec) = 0;
+    std::vector<float> run(const kernels::ScoreSpec& spec) { return run(spec, {}); }
+    /// The same with other limits of what each row sees than it attended to, for instance its whole
+    /// block, later rows included: (rows, kvHeads) ranges. With Normaliser::Subset.
+    virtual std::vector<float> run(const kernels::ScoreSpec& spec,
+                                   std::span<const kernels::EntryRange> visible) = 0;
 };
 
 /// What a method can do inside the layer loop (hooks h1 to h6). The loop knows no method: a method

@@ -23,10 +23,13 @@ public:
         , m_shape(shape)
     {}
 
-    std::vector<float> run(const kernels::ScoreSpec& spec) override
+    std::vector<float> run(const kernels::ScoreSpec& spec,
+                           std::span<const kernels::EntryRange> visible) override
     {
         std::vector<float> scores(m_lists.size() * (spec.scored.end - spec.scored.begin));
-        m_backend.scorePass(scores, m_query, m_lists, m_segment.visible, m_lse, spec, m_shape);
+        m_backend.scorePass(scores, m_query, m_lists,
+                            visible.empty() ? std::span(m_segment.visible) : visible, m_lse, spec,
+                            m_shape);
         return scores;
     }
 

@@ -30,6 +30,17 @@ void checkLists(std::span<const KvListView> lists, std::span<const EntryRange> v
             throw std::invalid_argument("a row sees more entries than its list has");
 }
 
+void checkWeights(const ScoreSpec& spec, const AttentionShape& shape)
+{
+    const std::size_t scored = spec.scored.end - spec.scored.begin;
+    const bool weighted = !spec.rowWeights.empty() || !spec.columnWeights.empty();
+    if (weighted && spec.normaliser == Normaliser::None)
+        throw std::invalid_argument("only weights of a softmax can be weighted");
+    if ((!spec.rowWeights.empty() && spec.rowWeights.size() != shape.rows) ||
+        (!spec.columnWeights.empty() && spec.columnWeights.size() != shape.heads * scored))
+        throw std::invalid_argument("the row or column weights do not match the score pass");
+}
+
 } // namespace
 
 void attention(std::span<float> out, std::span<float> lse, std::span<const float> q,
@@ -66,6 +77,7 @@ void scorePass(std::span<float> scores, std::span<const float> q, std::span<cons
     if (spec.scored.end < spec.scored.begin ||
         scores.size() != shape.kvHeads * (spec.scored.end - spec.scored.begin))
         throw std::invalid_argument("the scores do not match the scored range");
+    checkWeights(spec, shape);
     const ScoreCall call{.scores = scores,
                          .q = q,
                          .lists = lists,

@@ -26,6 +26,15 @@ bool isMaxScore(const ScoreSpec& spec)
     return spec.rows == RowReduction::Max;
 }
 
+double withColumnWeight(double score, const ScoreSpec& spec, std::size_t head, std::size_t entry)
+{
+    if (spec.columnWeights.empty())
+        return score;
+    const std::size_t scored = spec.scored.end - spec.scored.begin;
+    const auto weight = static_cast<double>(spec.columnWeights[head * scored + entry]);
+    return isLogScore(spec) ? score + std::log(weight) : score * weight;
+}
+
 double reduceHeads(std::span<const double> perHead, const ScoreSpec& spec, std::size_t rows)
 {
     const double divisor =

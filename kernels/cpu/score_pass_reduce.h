@@ -21,6 +21,9 @@ bool isLogScore(const ScoreSpec& spec);
 /// Whether an untouched score is -infinity (a maximum of nothing) rather than 0 (a sum of nothing).
 bool isMaxScore(const ScoreSpec& spec);
 
+/// The score of one query head at entry `entry` of the scored range, with the entry's factor.
+double withColumnWeight(double score, const ScoreSpec& spec, std::size_t head, std::size_t entry);
+
 /// One score from those of the query heads that share a list, each reduced over its rows (summed,
 /// for Mean). Logarithms are averaged and added as the weights they stand for.
 double reduceHeads(std::span<const double> perHead, const ScoreSpec& spec, std::size_t rows);

@@ -41,7 +41,9 @@ void addRow(std::vector<double>& scores, const ScoreCall& call, std::size_t row,
             std::size_t head)
 {
     const AttentionShape& shape = call.shape;
-    const double total = normaliser(call, row, kvHead, head);
+    double total = normaliser(call, row, kvHead, head);
+    if (!call.spec.rowWeights.empty())
+        total -= std::log(static_cast<double>(call.spec.rowWeights[row]));
     if (std::isinf(total))
         return;
     const EntryRange range =
@@ -72,7 +74,8 @@ void scoreList(const ScoreCall& call, std::size_t kvHead)
     std::vector<double> members(group);
     for (std::size_t entry = 0; entry < entries; ++entry) {
         for (std::size_t member = 0; member < group; ++member)
-            members[member] = perHead[member][entry];
+            members[member] =
+                withColumnWeight(perHead[member][entry], call.spec, kvHead * group + member, entry);
         call.scores[kvHead * entries + entry] =
             static_cast<float>(reduceHeads(members, call.spec, rows.count));
     }

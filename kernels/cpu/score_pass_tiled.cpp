@@ -159,6 +159,14 @@ void takeGivenNormalisers(Pass& pass)
         }
 }
 
+/// A row's factor is one power of two more or less in what its weights are divided by.
+void applyRowWeights(Pass& pass)
+{
+    const std::span<const float> weights = pass.call.spec.rowWeights;
+    for (std::size_t i = 0; i < pass.normalisers.size() && !weights.empty(); ++i)
+        pass.normalisers[i] -= std::log2(weights[pass.rows.first + i % pass.rows.count]);
+}
+
 /// Up to kPagesAtOnce pages of one list, with the scores of each query head that reads it.
 class PageScorer
 {
@@ -248,10 +256,11 @@ void PageScorer::writeScores() const
     const double unit = isLogScore(spec) ? std::log(2.0) : 1.0;
     std::vector<double> members(m_pass.group);
     for (std::size_t entry = begin; entry < end; ++entry) {
+        const std::size_t place = entry - m_firstPage * kPageRows;
         for (std::size_t member = 0; member < m_pass.group; ++member)
             members[member] =
-                unit *
-                m_scores[member * kPagesAtOnce * kPageRows + entry - m_firstPage * kPageRows];
+                withColumnWeight(unit * m_scores[member * kPagesAtOnce * kPageRows + place], spec,
+                                 m_kvHead * m_pass.group + member, entry - spec.scored.begin);
         m_pass.call.scores[m_kvHead * entries + entry - spec.scored.begin] =
             static_cast<float>(reduceHeads(members, spec, m_pass.rows.count));
     }
@@ -268,6 +277,7 @@ void scorePassTiled(const ScoreCall& call, ThreadPool& pool)
         normaliseOverSubset(pass, pool);
     else if (call.spec.normaliser == Normaliser::Full)
         takeGivenNormalisers(pass);
+    applyRowWeights(pass);
     const std::size_t firstPage = call.spec.scored.begin / kPageRows;
     const std::size_t endPage = (call.spec.scored.end + kPageRows - 1) / kPageRows;
     const std::size_t pieces = (endPage - firstPage + kPagesAtOnce - 1) / kPagesAtOnce;
