@@ -83,7 +83,9 @@ JobRemains replayJobCheckpoint(const Job& job, KvStore& store, Backend& backend,
         const KvShape shape = store.shape();
         const std::size_t stride = std::size_t{shape.kvHeads} * shape.headDim;
         std::vector<std::uint32_t> rows(count);
-        std::iota(rows.begin(), rows.end(), store.appendRows(job.positions, job.role));
+        std::iota(rows.begin(), rows.end(),
+                  job.roles.empty() ? store.appendRows(job.positions, job.role)
+                                    : store.appendRows(job.positions, job.roles));
         std::vector<float> keys(count * stride);
         std::vector<float> values(count * stride);
         for (std::uint32_t layer = 0; layer < shape.layers; ++layer) {

@@ -12,9 +12,17 @@ KvStore::KvStore(KvShape shape, kernels::KvType working)
 
 std::uint32_t KvStore::appendRows(std::span<const std::int32_t> positions, Role role)
 {
+    const std::vector<Role> roles(positions.size(), role);
+    return appendRows(positions, roles);
+}
+
+std::uint32_t KvStore::appendRows(std::span<const std::int32_t> positions,
+                                  std::span<const Role> roles)
+{
+    assert(positions.size() == roles.size());
     const std::uint32_t first = rowCount();
     m_positions.insert(m_positions.end(), positions.begin(), positions.end());
-    m_roles.insert(m_roles.end(), positions.size(), role);
+    m_roles.insert(m_roles.end(), roles.begin(), roles.end());
     if (!positions.empty())
         m_nextPosition = positions.back() + 1;
     return first;

@@ -16,7 +16,8 @@ enum class Role : std::uint8_t
     Document, // what is being kept
     Query,
     Generated,
-    Probe // rows of a scoring pass; always truncated away
+    Probe, // rows of a scoring pass; always truncated away
+    Beacon // stands for the text before it; no token of the text
 };
 
 struct KvShape
@@ -41,6 +42,8 @@ public:
     /// Adds rows to the row table and returns the order of the first; next_pos follows the last
     /// one.
     std::uint32_t appendRows(std::span<const std::int32_t> positions, Role role);
+    /// The same with a role for each row.
+    std::uint32_t appendRows(std::span<const std::int32_t> positions, std::span<const Role> roles);
 
     /// Appends the keys and values of the given rows (ascending) to every head of a layer.
     /// keys, values: (rows.size(), kvHeads, headDim).
@@ -81,6 +84,8 @@ public:
     /// The position that the next row gets: a field of its own, never derived from a length.
     std::int32_t nextPosition() const { return m_nextPosition; }
     void setNextPosition(std::int32_t position) { m_nextPosition = position; }
+    /// After a row's keys were turned in every list.
+    void setPosition(std::uint32_t row, std::int32_t position) { m_positions[row] = position; }
 
     /// Stores every full page as `type`, list by list.
     void pack(kernels::KvType type, Backend& backend);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,14 +24,19 @@ struct Job
     std::vector<std::int32_t> tokens;
     std::vector<std::int32_t> positions; // one per row: what RoPE sees
     Role role = Role::Document;
+    /// One per row, or empty for 0 everywhere: 0 is the model's own embedding and projections, n
+    /// those of Weights::extraSets[n - 1], whose tokens count from the size of the vocabulary.
+    std::vector<std::uint8_t> weightSets;
+    std::vector<Role> roles; // one per row, or empty for `role` everywhere
     std::uint32_t layerBegin = 0;
     std::uint32_t layerEnd =
         std::numeric_limits<std::uint32_t>::max(); // clipped to the model's layers
     std::vector<float> hidden; // (rows, width): the input of layerBegin when that is not 0
     bool keepsKv = true;       // false: the rows are truncated from the store when the job ends
     LogitRows logits = LogitRows::None;
-    std::string phase;                // what the user is told: "Reading", "Scoring"
-    std::uint64_t documentTokens = 0; // progress that the job makes within its phase
+    std::optional<std::uint32_t> logitRow; // the row that LogitRows::Last means, if not the last
+    std::string phase;                     // what the user is told: "Reading", "Scoring"
+    std::uint64_t documentTokens = 0;      // progress that the job makes within its phase
 };
 
 struct JobResult

@@ -73,12 +73,13 @@ JobResult Transformer::runLayers(Job job, KvStore& store, Hooks& hooks, const st
     Rows rows;
     rows.positions = job.positions;
     rows.orders.resize(job.positions.size());
-    std::iota(rows.orders.begin(), rows.orders.end(), store.appendRows(job.positions, job.role));
+    const std::uint32_t firstRow = job.roles.empty() ? store.appendRows(job.positions, job.role)
+                                                     : store.appendRows(job.positions, job.roles);
+    std::iota(rows.orders.begin(), rows.orders.end(), firstRow);
     rows.indices.resize(rows.orders.size());
     std::iota(rows.indices.begin(), rows.indices.end(), 0U);
     if (job.layerBegin == 0) {
-        rows.hidden.resize(rows.count() * m_config.width);
-        m_backend.embed(rows.hidden, m_weights.embedding, job.tokens);
+        embed(rows.hidden, job);
     } else {
         rows.hidden = std::move(job.hidden);
     }
@@ -124,67 +125,40 @@ void Transformer::runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hook
     if (last && rows.job.logits == LogitRows::None)
         return;
     if (last && rows.job.logits == LogitRows::Last)
-        keepLastRow(rows, scoredByLse);
+        keepLogitRow(rows, scoredByLse);
     if (!scoredByLse)
         attend(rows, layer, store);
 
     m_projected.resize(rows.count() * m_config.width);
-    m_backend.matmul(m_projected, m_attended, weights.output, rows.count());
+    multiply(m_projected, m_attended, rows, layer, kOutput);
     m_backend.add(rows.hidden, m_projected);
     if (auto kept = hooks.onResidual(rows.step(layer, m_config.layers, store), rows.hidden))
         keepRows(rows, *kept);
     feedForward(rows, weights);
 }
 
-/// Drops all rows but the last, with their queries and masks, or with their results once they
-/// attended.
-void Transformer::keepLastRow(Rows& rows, bool attended)
+/// Drops all rows but the one whose logits are wanted, with their queries and masks, or with their
+/// results once they attended.
+void Transformer::keepLogitRow(Rows& rows, bool attended)
 {
-    if (rows.count() < 2)
-        return;
-    const auto keepLast = [count = rows.count()](auto& values) {
-        values.erase(values.begin(),
-                     values.end() - static_cast<std::ptrdiff_t>(values.size() / count));
-    };
-    keepLast(attended ? m_attended : m_query);
-    for (Segment& segment : rows.segments) {
-        keepLast(segment.visible);
-        keepLast(segment.queryShift);
-    }
-    const std::array lastRow{static_cast<std::uint32_t>(rows.count() - 1)};
-    keepRows(rows, lastRow);
-}
-
-void Transformer::project(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks)
-{
-    const LayerWeights& weights = m_weights.layers[layer];
     const std::size_t count = rows.count();
-    const std::size_t headDim = m_config.headDim;
-    m_normed.resize(count * m_config.width);
-    m_query.resize(count * m_config.heads * headDim);
-    m_key.resize(count * m_config.kvHeads * headDim);
-    m_value.resize(m_key.size());
-
-    m_backend.rmsNorm(m_normed, rows.hidden, weights.attentionNorm, m_config.normEpsilon);
-    m_backend.matmul(m_query, m_normed, weights.query, count);
-    m_backend.matmul(m_key, m_normed, weights.key, count);
-    m_backend.matmul(m_value, m_normed, weights.value, count);
-    if (!weights.queryBias.empty()) {
-        m_backend.addBias(m_query, weights.queryBias);
-        m_backend.addBias(m_key, weights.keyBias);
-        m_backend.addBias(m_value, weights.valueBias);
+    if (count < 2)
+        return;
+    const auto wanted = rows.job.logitRow ? std::ranges::find(rows.indices, *rows.job.logitRow)
+                                          : rows.indices.end() - 1;
+    assert(wanted != rows.indices.end());
+    const auto row = static_cast<std::uint32_t>(wanted - rows.indices.begin());
+    const auto keepOne = [count, row](auto& values) {
+        const auto each = static_cast<std::ptrdiff_t>(values.size() / count);
+        values.erase(values.begin() + (row + 1) * each, values.end());
+        values.erase(values.begin(), values.begin() + row * each);
+    };
+    keepOne(attended ? m_attended : m_query);
+    for (Segment& segment : rows.segments) {
+        keepOne(segment.visible);
+        keepOne(segment.queryShift);
     }
-    hooks.onProjections(rows.step(layer, m_config.layers, store), m_normed, m_query, m_key,
-                        m_value);
-    m_backend.rope(m_query, rows.positions, m_rope.frequencies, m_config.heads, headDim,
-                   m_config.pairing, m_rope.magnitude);
-    m_backend.rope(m_key, rows.positions, m_rope.frequencies, m_config.kvHeads, headDim,
-                   m_config.pairing, m_rope.magnitude);
-    store.appendKv(layer, m_key, m_value, rows.orders, m_backend);
-    if (hooks.keepsQuery(rows.step(layer, m_config.layers, store))) {
-        rows.keptQueries.resize(m_config.layers);
-        rows.keptQueries[layer] = m_query;
-    }
+    keepRows(rows, std::array{row});
 }
 
 void Transformer::feedForward(Rows& rows, const LayerWeights& weights)
@@ -238,8 +212,9 @@ std::vector<float> Transformer::logitsOf(std::span<const float> hidden)
 std::size_t Transformer::bufferBytes() const
 {
     std::size_t floats = 0;
-    for (const auto* each : {&m_normed, &m_query, &m_key, &m_value, &m_attended, &m_lse, &m_partOut,
-                             &m_partLse, &m_partQuery, &m_gate, &m_up, &m_projected})
+    for (const auto* each :
+         {&m_normed, &m_query, &m_key, &m_value, &m_attended, &m_lse, &m_partOut, &m_partLse,
+          &m_partQuery, &m_gate, &m_up, &m_projected, &m_groupIn, &m_groupOut})
         floats += each->capacity();
     return floats * sizeof(float) + m_backend.scratchBytes();
 }

@@ -38,14 +38,21 @@ private:
 
     JobResult runLayers(Job job, KvStore& store, Hooks& hooks, const std::stop_token& stop);
     void runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks);
+    void embed(std::vector<float>& hidden, const Job& job);
     void project(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks);
+    struct Projection; // one of the products around the attention
+    static const Projection kQuery, kKey, kValue, kOutput;
+    void multiply(std::span<float> out, std::span<const float> in, const Rows& rows,
+                  std::uint32_t layer, const Projection& projection);
+    void multiply(std::span<float> out, std::span<const float> in, const ProjectionWeights& weights,
+                  const Projection& projection);
     kernels::AttentionShape attentionShape(const Rows& rows) const;
     void attend(const Rows& rows, std::uint32_t layer, const KvStore& store);
     std::span<const float> queryOf(const Segment& segment, const Rows& rows);
     std::span<const kernels::KvListView> listsOf(const Segment& segment, std::uint32_t layer,
                                                  const KvStore& store);
     void score(const Rows& rows, const LayerStep& step, bool withLse, Hooks& hooks);
-    void keepLastRow(Rows& rows, bool attended);
+    void keepLogitRow(Rows& rows, bool attended);
     void feedForward(Rows& rows, const LayerWeights& weights);
     void keepRows(Rows& rows, std::span<const std::uint32_t> ascending);
     std::vector<float> logitsOf(std::span<const float> hidden);
@@ -57,7 +64,7 @@ private:
     KvStore::LayerViews m_views;
     KvStore::LayerViews m_mixedViews; // of a segment with keys or values of other layers
     std::vector<float> m_normed, m_query, m_key, m_value, m_attended, m_lse, m_partOut, m_partLse,
-        m_partQuery, m_gate, m_up, m_projected;
+        m_partQuery, m_gate, m_up, m_projected, m_groupIn, m_groupOut;
 };
 
 } // namespace engine
