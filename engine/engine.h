@@ -109,13 +109,30 @@ struct MethodInfo
     std::string id;    // stored in databases: never changed or reused
     std::string title; // shown to the user
     std::string description;
-    std::string source; // paper
-    bool queryAgnostic = true;
+    std::string source;        // paper
+    bool queryAgnostic = true; // false: made for a question that is known while reading
     std::vector<MethodParameter> parameters;
+    bool needsTraining = false; // needs parameters or a table that were trained or measured before
+    double extraPasses = 0;     // over the document, besides the one that reads it
+    bool usesKeep = true;       // false: what stays does not depend on keep or budget
+    std::vector<std::string> stages = {}; // ids of the stages that it goes together with
 };
 
 /// Every method, in the order in which the user sees them.
 std::vector<MethodInfo> methods();
+
+/// What may stand behind a method's id with a plus sign.
+struct StageInfo
+{
+    std::string id;
+    std::string kind; // "allocator", "positions", ...: at most one stage of each kind
+    std::string description;
+    std::string source;                      // paper
+    std::vector<MethodParameter> parameters; // that it adds to those of the method
+};
+
+/// Every stage.
+std::vector<StageInfo> stages();
 
 // ------------------------------------------------------------------------------------- preparation
 

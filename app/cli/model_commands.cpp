@@ -74,35 +74,6 @@ void showModel(const CommonOptions& common, const std::string& file)
         output.line(info.description);
 }
 
-void listMethods(const CommonOptions& common)
-{
-    const Output output = outputOf(common);
-    json list = json::array();
-    for (const engine::MethodInfo& method : engine::methods()) {
-        json parameters = json::array();
-        output.line(method.id + ": " + method.title);
-        output.line("  " + method.description);
-        for (const engine::MethodParameter& parameter : method.parameters) {
-            parameters.push_back({{"key", parameter.key},
-                                  {"description", parameter.description},
-                                  {"minimum", parameter.minimum},
-                                  {"maximum", parameter.maximum},
-                                  {"default", parameter.defaultValue}});
-            output.line("  --set " + parameter.key + "=" + numberText(parameter.defaultValue, 0) +
-                        "  " + parameter.description + ", " + numberText(parameter.minimum, 0) +
-                        " to " + numberText(parameter.maximum, 0));
-        }
-        output.line("  Source: " + method.source);
-        list.push_back({{"id", method.id},
-                        {"title", method.title},
-                        {"description", method.description},
-                        {"source", method.source},
-                        {"query_agnostic", method.queryAgnostic},
-                        {"parameters", parameters}});
-    }
-    output.value({{"methods", list}});
-}
-
 void tokenize(const CommonOptions& common, const TokenizeArguments& arguments)
 {
     const Output output = outputOf(common);

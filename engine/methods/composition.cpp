@@ -4,20 +4,51 @@
 #include "engine/methods/method.h"
 
 #include <algorithm>
-#include <array>
 
 namespace engine {
 namespace {
 
-struct NamedAllocator
+/// A stage as it is listed, and what it sets.
+struct Stage
 {
-    const char* id;
-    Allocator allocator;
+    StageInfo info;
+    std::optional<Allocator> allocator; // otherwise the stage is `compact`
 };
 
-constexpr std::array kAllocators{
-    NamedAllocator{"uniform", Allocator::Uniform}, NamedAllocator{"adakv", Allocator::AdaKv},
-    NamedAllocator{"pyramid", Allocator::Pyramid}, NamedAllocator{"global", Allocator::Global}};
+const std::vector<Stage>& stageTable()
+{
+    static const std::vector<Stage> kTable{
+        {{"uniform", "allocator", "every head keeps the same number of tokens", "", {}},
+         Allocator::Uniform},
+        {{"adakv",
+          "allocator",
+          "the heads of a layer share its places by their scores",
+          "Feng et al. 2024, arXiv 2407.11550",
+          {{"floor", "part of an equal share that every head gets at least (percent)", 0, 100,
+            20}}},
+         Allocator::AdaKv},
+        {{"pyramid",
+          "allocator",
+          "lower layers keep more tokens, upper layers fewer",
+          "Cai et al. 2024, arXiv 2406.02069",
+          {{"beta", "how many times fewer the upper end of the pyramid keeps", 1, 100, 20}}},
+         Allocator::Pyramid},
+        {{"global", "allocator", "one ranking over all layers and heads", "", {}},
+         Allocator::Global},
+        {{"compact",
+          "positions",
+          "the kept tokens are numbered anew, one behind the other; needs the allocator uniform",
+          "",
+          {}},
+         std::nullopt},
+    };
+    return kTable;
+}
+
+const Stage& stageOf(Allocator allocator)
+{
+    return *std::ranges::find(stageTable(), std::optional(allocator), &Stage::allocator);
+}
 
 [[noreturn]] void refuse(const std::string& sentence)
 {
@@ -51,20 +82,21 @@ Stages parseStages(const std::string& method, const std::vector<std::string>& pa
 {
     Stages stages;
     for (std::size_t i = 1; i < parts.size(); ++i) {
-        const auto named = std::ranges::find_if(
-            kAllocators, [&](const NamedAllocator& each) { return each.id == parts[i]; });
-        if (named != kAllocators.end()) {
-            if (stages.allocator)
-                refuse("The method " + method + " names two allocators. Keep one of them.");
-            stages.allocator = named->allocator;
-        } else if (parts[i] == "compact") {
-            stages.compact = true;
-        } else {
+        const auto named = std::ranges::find(stageTable(), parts[i],
+                                             [](const Stage& each) { return each.info.id; });
+        if (named == stageTable().end()) {
             refuse("There is no stage \"" + parts[i] +
                    "\". Behind a method may stand one of uniform, adakv, pyramid, global, and "
                    "compact, "
                    "for instance snapkv+adakv.");
         }
+        if (!named->allocator) {
+            stages.compact = true;
+            continue;
+        }
+        if (stages.allocator)
+            refuse("The method " + method + " names two allocators. Keep one of them.");
+        stages.allocator = named->allocator;
     }
     return stages;
 }
@@ -102,19 +134,39 @@ void describeStages(MethodInfo& info, const std::string& method, const Stages& s
     info.id = method;
     if (stages.allocator)
         std::erase_if(info.parameters, [](const auto& each) { return each.key == "global"; });
-    if (stages.allocator == Allocator::AdaKv) {
-        info.source += "; Feng et al. 2024, arXiv 2407.11550";
-        info.parameters.push_back({"floor",
-                                   "part of an equal share that every head gets at least (percent)",
-                                   0, 100, 20});
-    } else if (stages.allocator == Allocator::Pyramid) {
-        info.source += "; Cai et al. 2024, arXiv 2406.02069";
-        info.parameters.push_back(
-            {"beta", "how many times fewer the upper end of the pyramid keeps", 1, 100, 20});
-    }
+    if (!stages.allocator)
+        return;
+    const StageInfo& stage = stageOf(*stages.allocator).info;
+    info.parameters.insert(info.parameters.end(), stage.parameters.begin(), stage.parameters.end());
+    if (!stage.source.empty())
+        info.source += "; " + stage.source;
 }
 
 } // namespace
+
+std::vector<StageInfo> stages()
+{
+    std::vector<StageInfo> infos;
+    for (const Stage& stage : stageTable())
+        infos.push_back(stage.info);
+    return infos;
+}
+
+std::vector<std::string> allowedStages(const MethodEntry& entry)
+{
+    std::vector<std::string> allowed;
+    for (const Stage& stage : stageTable()) {
+        Stages tried{stage.allocator, !stage.allocator.has_value()};
+        if (tried.compact && entry.composition != Composition::OwnAllocator)
+            tried.allocator = Allocator::Uniform; // which it needs
+        try {
+            checkStages(entry.info.id, entry, tried);
+            allowed.push_back(stage.info.id);
+        } catch (const Error&) { // says why they do not go together; here that is an answer
+        }
+    }
+    return allowed;
+}
 
 MethodEntry findMethod(const std::string& id)
 {

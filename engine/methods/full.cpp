@@ -37,7 +37,8 @@ MethodEntry fullMethod()
                             "compared with.",
              .source = "Vaswani et al. 2017, arXiv 1706.03762",
              .queryAgnostic = true,
-             .parameters = {}},
+             .parameters = {},
+             .usesKeep = false},
             [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
                 return std::make_unique<FullMethod>(plan);
             }};

@@ -253,7 +253,8 @@ MethodEntry kvzipMethod()
                             {"overlap", "tokens quoted from the part before (tokens)", 0, 64, 8},
                             {"global",
                              "1: one ranking over all heads; 0: every head keeps equally many", 0,
-                             1, 1}}},
+                             1, 1}},
+             .extraPasses = 1},
             [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
                 return std::make_unique<KvzipMethod>(plan);
             },

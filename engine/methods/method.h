@@ -115,6 +115,9 @@ const std::vector<MethodEntry>& methodTable();
 /// (selection.md 5).
 MethodEntry findMethod(const std::string& id);
 
+/// Ids of the stages that go together with the method, each with the right other ones.
+std::vector<std::string> allowedStages(const MethodEntry& entry);
+
 /// The settings with defaults filled in. Throws BadInput naming the allowed keys or range.
 std::map<std::string, double> completeSettings(const MethodInfo& info,
                                                const std::map<std::string, double>& given);

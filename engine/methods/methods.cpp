@@ -28,8 +28,10 @@ const std::vector<MethodEntry>& methodTable()
 std::vector<MethodInfo> methods()
 {
     std::vector<MethodInfo> infos;
-    for (const MethodEntry& entry : methodTable())
+    for (const MethodEntry& entry : methodTable()) {
         infos.push_back(entry.info);
+        infos.back().stages = allowedStages(entry);
+    }
     return infos;
 }
 

@@ -184,6 +184,27 @@ TEST_CASE("compositions that cannot work are refused with the reason")
     }
 }
 
+TEST_CASE("the listed stages are those that can be composed")
+{
+    const auto composes = [](const std::string& id) {
+        try {
+            return findMethod(id).info.id == id;
+        } catch (const Error&) {
+            return false;
+        }
+    };
+    for (const MethodInfo& method : methods()) {
+        for (const StageInfo& stage : stages()) {
+            CAPTURE(method.id);
+            CAPTURE(stage.id);
+            const bool listed = std::ranges::find(method.stages, stage.id) != method.stages.end();
+            CHECK(listed == (composes(method.id + "+" + stage.id) ||
+                             composes(method.id + "+uniform+" + stage.id)));
+        }
+    }
+    CHECK(findMethod("kvzip").info.extraPasses == 1);
+}
+
 TEST_CASE("compact keeps the same tokens as without it, and turns every key to its place")
 {
     const auto model = tests::loadReader();

@@ -1,0 +1,133 @@
+#include "app/cli/commands.h"
+
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace app {
+namespace {
+
+using nlohmann::json;
+using Rows = std::vector<std::vector<std::string>>;
+
+/// "64", "0.25": no digits that say nothing.
+std::string shortNumber(double value)
+{
+    std::array<char, 32> buffer{};
+    std::snprintf(buffer.data(), buffer.size(), "%g", value);
+    return buffer.data();
+}
+
+/// A parameter's description ends with its unit in brackets, if it has one.
+struct Meaning
+{
+    std::string text;
+    std::string unit;
+};
+
+Meaning meaningOf(const engine::MethodParameter& parameter)
+{
+    const std::string& text = parameter.description;
+    const std::size_t open = text.rfind(" (");
+    if (open == std::string::npos || !text.ends_with(')'))
+        return {text, ""};
+    return {text.substr(0, open), text.substr(open + 2, text.size() - open - 3)};
+}
+
+json parametersJson(const std::vector<engine::MethodParameter>& parameters)
+{
+    json list = json::array();
+    for (const engine::MethodParameter& parameter : parameters) {
+        const Meaning meaning = meaningOf(parameter);
+        list.push_back({{"key", parameter.key},
+                        {"description", meaning.text},
+                        {"unit", meaning.unit},
+                        {"minimum", parameter.minimum},
+                        {"maximum", parameter.maximum},
+                        {"default", parameter.defaultValue}});
+    }
+    return list;
+}
+
+json methodJson(const engine::MethodInfo& method)
+{
+    return {{"id", method.id},
+            {"title", method.title},
+            {"description", method.description},
+            {"source", method.source},
+            {"query_agnostic", method.queryAgnostic},
+            {"needs",
+             {{"question", !method.queryAgnostic},
+              {"training", method.needsTraining},
+              {"extra_passes", method.extraPasses}}},
+            {"uses_keep", method.usesKeep},
+            {"parameters", parametersJson(method.parameters)},
+            {"stages", method.stages}};
+}
+
+json stageJson(const engine::StageInfo& stage)
+{
+    return {{"id", stage.id},
+            {"kind", stage.kind},
+            {"description", stage.description},
+            {"source", stage.source},
+            {"parameters", parametersJson(stage.parameters)}};
+}
+
+std::string joined(const std::vector<std::string>& words)
+{
+    std::string text;
+    for (const std::string& word : words)
+        text += (text.empty() ? "" : ", ") + word;
+    return text.empty() ? "-" : text;
+}
+
+void addParameters(Rows& rows, const std::string& owner,
+                   const std::vector<engine::MethodParameter>& parameters)
+{
+    for (const engine::MethodParameter& parameter : parameters) {
+        const Meaning meaning = meaningOf(parameter);
+        rows.push_back({owner, parameter.key, shortNumber(parameter.defaultValue),
+                        shortNumber(parameter.minimum) + " to " + shortNumber(parameter.maximum),
+                        meaning.unit.empty() ? "-" : meaning.unit, meaning.text});
+    }
+}
+
+} // namespace
+
+void listMethods(const CommonOptions& common)
+{
+    const Output output = outputOf(common);
+    const std::vector<engine::MethodInfo> methods = engine::methods();
+    const std::vector<engine::StageInfo> stages = engine::stages();
+    json methodList = json::array();
+    json stageList = json::array();
+    Rows overview{{"METHOD", "QUESTION", "TRAINING", "EXTRA PASSES", "STAGES", "TITLE"}};
+    Rows parameters{{"OF", "--set", "DEFAULT", "RANGE", "UNIT", "MEANING"}};
+    Rows sources{{"METHOD", "SOURCE", "WHAT IT DOES"}};
+    for (const engine::MethodInfo& method : methods) {
+        methodList.push_back(methodJson(method));
+        overview.push_back({method.id, method.queryAgnostic ? "not needed" : "made for one",
+                            method.needsTraining ? "needed" : "-", shortNumber(method.extraPasses),
+                            joined(method.stages), method.title});
+        addParameters(parameters, method.id, method.parameters);
+        sources.push_back({method.id, method.source, method.description});
+    }
+    Rows stageRows{{"STAGE", "KIND", "WHAT IT DOES", "SOURCE"}};
+    for (const engine::StageInfo& stage : stages) {
+        stageList.push_back(stageJson(stage));
+        stageRows.push_back(
+            {stage.id, stage.kind, stage.description, stage.source.empty() ? "-" : stage.source});
+        addParameters(parameters, "+" + stage.id, stage.parameters);
+    }
+    output.value({{"methods", methodList}, {"stages", stageList}});
+    output.table(overview);
+    output.line("\nStages stand behind a method with a plus sign: --method snapkv+adakv");
+    output.table(stageRows);
+    output.line("\nSettings: --set key=value");
+    output.table(parameters);
+    output.line("");
+    output.table(sources);
+}
+
+} // namespace app
