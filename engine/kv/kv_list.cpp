@@ -153,7 +153,7 @@ void KvList::releaseKeys(std::uint32_t firstPage, std::uint32_t endPage)
     assert(endPage <= m_length / kPageRows);
     for (std::uint32_t index = firstPage; index < endPage; ++index) {
         if (!m_pages[index]->keys.empty())
-            writablePage(index).keys = {};
+            writablePage(index).keys = std::vector<std::byte>(); // "= {}" would keep the memory
     }
 }
 
@@ -166,7 +166,7 @@ void KvList::pack(KvType type, std::size_t headDim)
             continue;
         auto page = makePage(type, headDim);
         if (old.keys.empty()) {
-            page->keys = {};
+            page->keys = std::vector<std::byte>();
         } else {
             kernels::cpu::decodeKeys(old.type, rows, old.keys.data(), headDim, 0, kPageRows);
             kernels::cpu::encodeKeys(type, page->keys.data(), rows, headDim, 0);

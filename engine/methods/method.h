@@ -130,6 +130,7 @@ MethodEntry keydiffMethod();
 MethodEntry knormMethod();
 MethodEntry kvzipMethod();
 MethodEntry observedAttentionMethod();
+MethodEntry podMethod();
 MethodEntry pyramidkvMethod();
 MethodEntry randomMethod();
 MethodEntry snapkvMethod();
