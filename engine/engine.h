@@ -28,6 +28,21 @@ using kernels::KvType;
 std::string kvTypeName(KvType type);
 KvType parseKvType(std::string_view name);
 
+/// How a context is stored: the type of its pages, and whether they are entropy-coded on disk,
+/// which is without loss, smaller and slower to load.
+struct StoreFormat
+{
+    KvType type = KvType::Kivi4;
+    bool coded = false;
+
+    friend bool operator==(const StoreFormat&, const StoreFormat&) = default;
+};
+
+/// A type's name, with "+coded" for the entropy-coded form; parse throws BadInput naming the
+/// allowed words.
+std::string storeFormatName(const StoreFormat& format);
+StoreFormat parseStoreFormat(std::string_view name);
+
 // ------------------------------------------------------------------------------------------ models
 
 enum class Device
@@ -142,6 +157,7 @@ struct PrepareOptions
     double keep = 0.3;                   // share of the document's KV pairs, (0, 1]
     std::optional<std::uint64_t> budget; // instead of keep: pairs per head on average
     KvType store = KvType::Kivi4;
+    bool coded = false;                     // entropy-coded on disk
     std::map<std::string, double> settings; // the method's own parameters
     std::string systemText;                 // put before the document
     std::uint32_t blockRows = 512;          // tokens per checkpointed block
@@ -175,6 +191,7 @@ struct ContextInfo
     std::map<std::string, double> settings;
     double keep = 1;
     KvType store = KvType::F16;
+    bool coded = false;       // entropy-coded on disk
     std::string textHash;     // of the document's text
     std::uint64_t tokens = 0; // of the document
     std::uint64_t prefixTokens = 0;

@@ -101,7 +101,8 @@ void addPrepare(CLI::App& app, Arguments& a)
     prepareCommand->add_option("--budget", p.budget, "Pairs per head on average, instead of --keep")
         ->excludes(keep)
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
-    prepareCommand->add_option("--store", p.store, "f16, int8, kivi4 or kivi2");
+    prepareCommand->add_option("--store", p.store,
+                               "f16, int8, kivi4 or kivi2; with +coded smaller on disk");
     prepareCommand->add_option("--set", p.settings, "A setting of the method: key=value");
     prepareCommand->callback([&a] { prepare(a.common, a.prepare); });
 }

@@ -62,9 +62,10 @@ void printForPerson(const Output& output, const Inspection& inspection, const js
 {
     const engine::ContextInfo& info = inspection.info;
     output.line("Prepared with " + info.modelName + ", method " + info.method + ", store " +
-                engine::kvTypeName(info.store) + ": " + percentText(info.keptFraction) + " of " +
-                std::to_string(info.tokens) + " tokens kept in " + bytesText(info.bytesStored) +
-                " (uncompressed " + bytesText(info.bytesFull) + ").");
+                engine::storeFormatName({info.store, info.coded}) + ": " +
+                percentText(info.keptFraction) + " of " + std::to_string(info.tokens) +
+                " tokens kept in " + bytesText(info.bytesStored) + " (uncompressed " +
+                bytesText(info.bytesFull) + ").");
     output.line("Kept tokens per layer and head:");
     std::vector<std::vector<std::string>> rows(1, {"layer"});
     for (std::uint32_t head = 0; head < info.kvHeads; ++head)
@@ -119,7 +120,7 @@ void inspectContext(const CommonOptions& common, RecordId context)
                   {"model", info.modelName},
                   {"method", info.method},
                   {"settings", info.settings},
-                  {"store", engine::kvTypeName(info.store)},
+                  {"store", engine::storeFormatName({info.store, info.coded})},
                   {"tokens", info.tokens},
                   {"kept_fraction", info.keptFraction},
                   {"bytes_full", info.bytesFull},

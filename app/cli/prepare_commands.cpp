@@ -26,7 +26,9 @@ engine::PrepareOptions prepareOptions(const PrepareArguments& arguments)
     options.method = arguments.method;
     options.keep = arguments.keep;
     options.budget = arguments.budget;
-    options.store = engine::parseKvType(arguments.store);
+    const engine::StoreFormat format = engine::parseStoreFormat(arguments.store);
+    options.store = format.type;
+    options.coded = format.coded;
     options.settings = parseSettings(arguments.settings);
     return options;
 }

@@ -8,7 +8,7 @@ std::string settingsJson(const engine::PrepareOptions& options)
 {
     nlohmann::json json{{"method", options.method},
                         {"keep", options.keep},
-                        {"store", engine::kvTypeName(options.store)},
+                        {"store", engine::storeFormatName({options.store, options.coded})},
                         {"settings", options.settings},
                         {"block", options.blockRows}};
     if (options.budget)
@@ -25,7 +25,9 @@ engine::PrepareOptions optionsFromJson(const std::string& text)
         engine::PrepareOptions options;
         options.method = json.at("method").get<std::string>();
         options.keep = json.at("keep").get<double>();
-        options.store = engine::parseKvType(json.at("store").get<std::string>());
+        const auto format = engine::parseStoreFormat(json.at("store").get<std::string>());
+        options.store = format.type;
+        options.coded = format.coded;
         options.settings = json.at("settings").get<std::map<std::string, double>>();
         options.blockRows = json.at("block").get<std::uint32_t>();
         if (json.contains("budget"))
@@ -51,7 +53,7 @@ ContextRecord makeContextRecord(RecordId documentId, const engine::LoadedModel& 
     record.method = options.method;
     record.settings = settingsJson(options);
     record.keep = options.keep;
-    record.storeType = engine::kvTypeName(options.store);
+    record.storeType = engine::storeFormatName({options.store, options.coded});
     return record;
 }
 

@@ -1,6 +1,7 @@
 #include "engine/dialog/context.h"
 
 #include "engine/dialog/context_format.h"
+#include "engine/kv/page_coder.h"
 
 namespace engine {
 namespace {
@@ -33,6 +34,7 @@ std::vector<std::byte> writeHeader(const Context& context, std::size_t segments)
     ByteWriter writer;
     writeContextInfo(writer, context.info());
     writer.putText(context.systemText());
+    writer.putArray(context.methodState());
     writer.put(static_cast<std::uint32_t>(segments));
     writer.put(store.shape());
     writer.put(store.workingType());
@@ -49,8 +51,10 @@ std::vector<std::byte> writeHeader(const Context& context, std::size_t segments)
             writer.putVarint(list.row(entry) - previous);
             previous = list.row(entry);
         }
-        for (const auto& page : list.pages())
-            writer.put(page->type);
+        for (const auto& page : list.pages()) {
+            const auto type = static_cast<std::uint8_t>(page->type);
+            writer.put(static_cast<std::uint8_t>(page->keys.empty() ? type | kNoKeysBit : type));
+        }
     }
     return writer.take();
 }
@@ -135,10 +139,15 @@ std::vector<std::byte> writeSegment(const Context& context, std::size_t index)
     writer.put(kSegmentMagic);
     writer.put(static_cast<std::uint32_t>(index));
     for (const SegmentPart& part : plan.at(index - 1)) {
-        const KvList& list = listOf(context.store(), part.list);
-        for (std::uint32_t page = part.firstPage; page < part.firstPage + part.pageCount; ++page) {
-            writer.putBytes(list.pages()[page]->keys);
-            writer.putBytes(list.pages()[page]->values);
+        const auto pages = std::span(listOf(context.store(), part.list).pages())
+                               .subspan(part.firstPage, part.pageCount);
+        if (context.info().coded) {
+            writeCodedPages(pages, context.store().shape().headDim, writer);
+            continue;
+        }
+        for (const auto& page : pages) {
+            writer.putBytes(page->keys);
+            writer.putBytes(page->values);
         }
     }
     return writer.take();

@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 #include "engine/kv/kv_store.h"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,11 +13,13 @@ namespace engine {
 class Context
 {
 public:
-    Context(ContextInfo info, KvStore store, std::vector<ByteRange> ranges, std::string systemText)
+    Context(ContextInfo info, KvStore store, std::vector<ByteRange> ranges, std::string systemText,
+            std::vector<std::byte> methodState = {})
         : m_info(std::move(info))
         , m_store(std::move(store))
         , m_ranges(std::move(ranges))
         , m_systemText(std::move(systemText))
+        , m_methodState(std::move(methodState))
     {}
 
     const ContextInfo& info() const { return m_info; }
@@ -24,6 +27,8 @@ public:
     /// Byte range in the document's text of each document token.
     const std::vector<ByteRange>& ranges() const { return m_ranges; }
     const std::string& systemText() const { return m_systemText; }
+    /// What the method wrote down for the time of questions (Method::artefactState).
+    std::span<const std::byte> methodState() const { return m_methodState; }
     std::uint32_t prefixRows() const { return static_cast<std::uint32_t>(m_info.prefixTokens); }
 
 private:
@@ -31,6 +36,7 @@ private:
     KvStore m_store;
     std::vector<ByteRange> m_ranges;
     std::string m_systemText;
+    std::vector<std::byte> m_methodState;
 };
 
 /// Segments 1.. put together as the header segment says, whichever model made them. `shape` is the

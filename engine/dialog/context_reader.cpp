@@ -3,6 +3,8 @@
 
 #include "engine/dialog/context.h"
 #include "engine/dialog/context_format.h"
+#include "engine/kv/page_coder.h"
+#include "engine/methods/method.h"
 #include "engine/model/model.h"
 
 #include <algorithm>
@@ -16,13 +18,14 @@ constexpr const char* kName = "The prepared document";
 struct ListPlan
 {
     std::vector<std::uint32_t> rows;
-    std::vector<KvType> pageTypes;
+    std::vector<PageForm> pages;
 };
 
 struct Header
 {
     ContextInfo info;
     std::string systemText;
+    std::vector<std::byte> methodState;
     std::uint32_t segments = 0;
     KvShape shape;
     KvType working = KvType::F16;
@@ -41,6 +44,15 @@ KvType readType(ByteReader& reader)
     return static_cast<KvType>(number);
 }
 
+PageForm readPageForm(ByteReader& reader)
+{
+    const auto byte = reader.get<std::uint8_t>("storage type");
+    const auto type = static_cast<std::uint8_t>(byte & ~kNoKeysBit);
+    if (type > static_cast<std::uint8_t>(KvType::Kivi2))
+        reader.fail("storage type");
+    return {static_cast<KvType>(type), (byte & kNoKeysBit) == 0};
+}
+
 ListPlan readList(ByteReader& reader, std::uint32_t rowCount)
 {
     ListPlan list;
@@ -57,9 +69,9 @@ ListPlan readList(ByteReader& reader, std::uint32_t rowCount)
     }
     const std::size_t pages = (length + kernels::kPageRows - 1) / kernels::kPageRows;
     for (std::size_t page = 0; page < pages; ++page) {
-        list.pageTypes.push_back(readType(reader));
+        list.pages.push_back(readPageForm(reader));
         const bool full = (page + 1) * kernels::kPageRows <= length;
-        if (!full && !kernels::isAppendable(list.pageTypes.back()))
+        if (!full && (!kernels::isAppendable(list.pages.back().type) || !list.pages.back().hasKeys))
             reader.fail("storage type of the last page");
     }
     return list;
@@ -82,6 +94,7 @@ Header readHeader(std::span<const std::byte> bytes, const KvShape* expected)
     Header header;
     header.info = readContextInfo(reader);
     header.systemText = reader.getText("system text");
+    header.methodState = reader.getArray<std::byte>("method state");
     header.segments = reader.get<std::uint32_t>("segments");
     header.shape = reader.get<KvShape>("shape");
     checkShape(reader, header.shape, expected);
@@ -119,9 +132,38 @@ Header readHeader(std::span<const std::byte> bytes, const KvShape* expected)
     return header;
 }
 
-std::size_t pageBytes(KvType type, std::size_t headDim)
+std::size_t pageBytes(const PageForm& form, std::size_t headDim)
 {
-    return kernels::keyPageBytes(type, headDim) + kernels::valuePageBytes(type, headDim);
+    return (form.hasKeys ? kernels::keyPageBytes(form.type, headDim) : 0) +
+           kernels::valuePageBytes(form.type, headDim);
+}
+
+/// Only a method that gives these entries other keys can use a page without keys.
+void checkPagesWithoutKeys(const Header& header, const ByteReader& reader)
+{
+    const auto lacksKeys = [](const PageForm& form) { return !form.hasKeys; };
+    const bool some = std::ranges::any_of(header.lists, [&](const ListPlan& list) {
+        return std::ranges::any_of(list.pages, lacksKeys);
+    });
+    if (some && !findMethod(header.info.method).sharesKeys)
+        reader.fail("keys");
+}
+
+std::vector<std::shared_ptr<const KvPage>> readPlainPages(std::span<const PageForm> forms,
+                                                          std::size_t headDim, ByteReader& reader)
+{
+    std::vector<std::shared_ptr<const KvPage>> pages;
+    for (const PageForm& form : forms) {
+        auto page = std::make_shared<KvPage>();
+        page->type = form.type;
+        const std::size_t keyBytes = form.hasKeys ? kernels::keyPageBytes(form.type, headDim) : 0;
+        const auto keys = reader.getBytes(keyBytes, "keys");
+        const auto values = reader.getBytes(kernels::valuePageBytes(form.type, headDim), "values");
+        page->keys.assign(keys.begin(), keys.end());
+        page->values.assign(values.begin(), values.end());
+        pages.push_back(std::move(page));
+    }
+    return pages;
 }
 
 void readPart(ByteReader& reader, const SegmentPart& part, const Header& header, KvStore& store)
@@ -129,16 +171,13 @@ void readPart(ByteReader& reader, const SegmentPart& part, const Header& header,
     const std::size_t headDim = header.shape.headDim;
     const ListPlan& plan = header.lists[part.list];
     KvList& list = store.list(part.list / header.shape.kvHeads, part.list % header.shape.kvHeads);
-    for (std::uint32_t index = part.firstPage; index < part.firstPage + part.pageCount; ++index) {
-        auto page = std::make_shared<KvPage>();
-        page->type = plan.pageTypes[index];
-        const auto keys = reader.getBytes(kernels::keyPageBytes(page->type, headDim), "keys");
-        const auto values = reader.getBytes(kernels::valuePageBytes(page->type, headDim), "values");
-        page->keys.assign(keys.begin(), keys.end());
-        page->values.assign(values.begin(), values.end());
-        const std::size_t first = std::size_t{index} * kernels::kPageRows;
+    const auto forms = std::span(plan.pages).subspan(part.firstPage, part.pageCount);
+    const auto pages = header.info.coded ? readCodedPages(forms, headDim, reader)
+                                         : readPlainPages(forms, headDim, reader);
+    for (std::size_t i = 0; i < pages.size(); ++i) {
+        const std::size_t first = (part.firstPage + i) * kernels::kPageRows;
         const std::size_t count = std::min(kernels::kPageRows, plan.rows.size() - first);
-        list.adoptPage(std::move(page), std::span(plan.rows).subspan(first, count));
+        list.adoptPage(pages[i], std::span(plan.rows).subspan(first, count));
     }
 }
 
@@ -179,6 +218,7 @@ void writeContextInfo(ByteWriter& writer, const ContextInfo& info)
     writer.put(info.seconds);
     writer.put(info.layers);
     writer.put(info.kvHeads);
+    writer.put(static_cast<std::uint8_t>(info.coded));
 }
 
 ContextInfo readContextInfo(ByteReader& reader)
@@ -210,6 +250,10 @@ ContextInfo readContextInfo(ByteReader& reader)
     info.seconds = reader.get<double>("seconds");
     info.layers = reader.get<std::uint32_t>("layers");
     info.kvHeads = reader.get<std::uint32_t>("heads");
+    const auto coded = reader.get<std::uint8_t>("coding");
+    if (coded > 1)
+        reader.fail("coding");
+    info.coded = coded == 1;
     if (info.tokens > kMaxTokens || info.prefixTokens > kMaxTokens)
         reader.fail("tokens");
     if (!std::isfinite(info.keep) || !std::isfinite(info.keptFraction) ||
@@ -258,15 +302,16 @@ readContext(const KvShape& shape, std::span<const std::byte> headerSegment,
     const auto plan = planSegments(
         static_cast<std::uint32_t>(header.lists.size()),
         [&](std::uint32_t list) {
-            return static_cast<std::uint32_t>(header.lists[list].pageTypes.size());
+            return static_cast<std::uint32_t>(header.lists[list].pages.size());
         },
         [&](std::uint32_t list, std::uint32_t page) {
-            return pageBytes(header.lists[list].pageTypes[page], header.shape.headDim);
+            return pageBytes(header.lists[list].pages[page], header.shape.headDim);
         });
     if (plan.size() + 1 != header.segments) {
         throw Error(ErrorCode::Damaged,
                     std::string(kName) + " is damaged (segments). Prepare the document again.");
     }
+    checkPagesWithoutKeys(header, ByteReader(headerSegment, kName));
     KvStore store(header.shape, header.working);
     store.adoptRows(std::move(header.positions), std::move(header.roles), header.nextPosition);
     for (std::size_t index = 0; index < plan.size(); ++index) {
@@ -280,7 +325,8 @@ readContext(const KvShape& shape, std::span<const std::byte> headerSegment,
         reader.expectEnd();
     }
     return std::make_shared<const Context>(std::move(header.info), std::move(store),
-                                           std::move(header.ranges), std::move(header.systemText));
+                                           std::move(header.ranges), std::move(header.systemText),
+                                           std::move(header.methodState));
 }
 
 } // namespace engine

@@ -106,6 +106,7 @@ public:
         info.settings = plan.settings;
         info.keep = options.keep;
         info.store = options.store;
+        info.coded = options.coded;
         info.textHash = hashOf(text);
         info.tokens = plan.document.size();
         info.prefixTokens = plan.prefix.size();
@@ -201,13 +202,15 @@ std::shared_ptr<const Context> Preparation::finish()
 {
     Impl& impl = *m_impl;
     const Stopwatch watch;
+    std::vector<std::byte> methodState = impl.method->artefactState();
     impl.method.reset(); // its scores are as large as a part of what is kept
     impl.markRoles();
     impl.store.pack(impl.options.store, impl.model->backend());
     impl.seconds += watch.seconds();
     ContextInfo info = impl.describe();
     return std::make_shared<const Context>(std::move(info), std::move(impl.store),
-                                           std::move(impl.tokens.ranges), impl.options.systemText);
+                                           std::move(impl.tokens.ranges), impl.options.systemText,
+                                           std::move(methodState));
 }
 
 } // namespace engine

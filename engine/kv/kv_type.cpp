@@ -14,6 +14,8 @@ constexpr std::array<std::pair<KvType, std::string_view>, 5> kNames{{
     {KvType::Kivi2, "kivi2"},
 }};
 
+constexpr std::string_view kCodedSuffix = "+coded";
+
 } // namespace
 
 std::string kvTypeName(KvType type)
@@ -33,7 +35,19 @@ KvType parseKvType(std::string_view name)
     }
     throw Error(ErrorCode::BadInput, "\"" + std::string(name) +
                                          "\" is not a way to store keys and values. Choose one of "
-                                         "f16, int8, kivi4, kivi2 (or f32 for tests).");
+                                         "f16, int8, kivi4, kivi2 (or f32 for tests), with "
+                                         "+coded behind it for a smaller file.");
+}
+
+std::string storeFormatName(const StoreFormat& format)
+{
+    return kvTypeName(format.type) + (format.coded ? std::string(kCodedSuffix) : "");
+}
+
+StoreFormat parseStoreFormat(std::string_view name)
+{
+    const bool coded = name.ends_with(kCodedSuffix);
+    return {parseKvType(coded ? name.substr(0, name.size() - kCodedSuffix.size()) : name), coded};
 }
 
 } // namespace engine

@@ -65,33 +65,36 @@ enum class Side
     Values
 };
 
-std::size_t sideBytes(Side side, KvType type, std::size_t headDim)
+std::size_t sideBytes(Side side, const PageForm& form, std::size_t headDim)
 {
-    return side == Side::Keys ? kernels::keyPageBytes(type, headDim)
-                              : kernels::valuePageBytes(type, headDim);
+    if (side == Side::Values)
+        return kernels::valuePageBytes(form.type, headDim);
+    return form.hasKeys ? kernels::keyPageBytes(form.type, headDim) : 0;
 }
 
-/// Calls visit(type, plane, pages of that type) for all streams, in the order in which they are
-/// written.
+/// Calls visit(plane, pages that have it) for all streams, in the order in which they are written.
 template <typename Visit>
-void forEachStream(std::span<const KvType> types, Side side, std::size_t headDim,
+void forEachStream(std::span<const PageForm> forms, Side side, std::size_t headDim,
                    const Visit& visit)
 {
-    std::map<KvType, std::vector<std::size_t>> pagesOfType;
-    for (std::size_t page = 0; page < types.size(); ++page)
-        pagesOfType[types[page]].push_back(page);
-    for (const auto& [type, pages] : pagesOfType) {
-        for (const Plane& plane : planesOf(type, sideBytes(side, type, headDim), headDim))
+    std::map<PageForm, std::vector<std::size_t>> pagesOfForm;
+    for (std::size_t page = 0; page < forms.size(); ++page)
+        pagesOfForm[forms[page]].push_back(page);
+    for (const auto& [form, pages] : pagesOfForm) {
+        const std::size_t bytes = sideBytes(side, form, headDim);
+        if (bytes == 0)
+            continue;
+        for (const Plane& plane : planesOf(form.type, bytes, headDim))
             visit(plane, pages);
     }
 }
 
-std::vector<KvType> typesOf(std::span<const std::shared_ptr<const KvPage>> pages)
+std::vector<PageForm> formsOf(std::span<const std::shared_ptr<const KvPage>> pages)
 {
-    std::vector<KvType> types;
+    std::vector<PageForm> forms;
     for (const auto& page : pages)
-        types.push_back(page->type);
-    return types;
+        forms.push_back({page->type, !page->keys.empty()});
+    return forms;
 }
 
 std::vector<std::byte>& bytesOf(KvPage& page, Side side)
@@ -111,10 +114,10 @@ constexpr std::array kSides{Side::Keys, Side::Values};
 void writeCodedPages(std::span<const std::shared_ptr<const KvPage>> pages, std::size_t headDim,
                      ByteWriter& writer)
 {
-    const std::vector<KvType> types = typesOf(pages);
+    const std::vector<PageForm> forms = formsOf(pages);
     std::vector<std::byte> stream;
     for (const Side side : kSides) {
-        forEachStream(types, side, headDim,
+        forEachStream(forms, side, headDim,
                       [&](const Plane& plane, const std::vector<std::size_t>& members) {
                           stream.clear();
                           for (const std::size_t member : members) {
@@ -127,19 +130,19 @@ void writeCodedPages(std::span<const std::shared_ptr<const KvPage>> pages, std::
     }
 }
 
-std::vector<std::shared_ptr<const KvPage>> readCodedPages(std::span<const KvType> types,
+std::vector<std::shared_ptr<const KvPage>> readCodedPages(std::span<const PageForm> forms,
                                                           std::size_t headDim, ByteReader& reader)
 {
     std::vector<std::shared_ptr<KvPage>> pages;
-    for (const KvType type : types) {
+    for (const PageForm& form : forms) {
         auto page = std::make_shared<KvPage>();
-        page->type = type;
+        page->type = form.type;
         for (const Side side : kSides)
-            bytesOf(*page, side).resize(sideBytes(side, type, headDim));
+            bytesOf(*page, side).resize(sideBytes(side, form, headDim));
         pages.push_back(std::move(page));
     }
     for (const Side side : kSides) {
-        forEachStream(types, side, headDim,
+        forEachStream(forms, side, headDim,
                       [&](const Plane& plane, const std::vector<std::size_t>& members) {
                           const auto stream = decodeEntropy(reader, plane.count() * members.size());
                           auto next = stream.begin();

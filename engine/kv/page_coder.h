@@ -11,6 +11,15 @@ namespace engine {
 class ByteReader;
 class ByteWriter;
 
+/// What decides about the bytes of a full page.
+struct PageForm
+{
+    kernels::KvType type = kernels::KvType::F16;
+    bool hasKeys = true;
+
+    friend auto operator<=>(const PageForm&, const PageForm&) = default;
+};
+
 /// Writes pages that lie one behind the other with entropy coding, in the manner of CacheGen (Liu
 /// et al. 2023, arXiv 2310.07240, section 5.2): after quantisation and without loss. Bytes of one
 /// kind (codes, and the low and the high halves of float16 scales) share one table each, since each
@@ -19,8 +28,8 @@ class ByteWriter;
 void writeCodedPages(std::span<const std::shared_ptr<const KvPage>> pages, std::size_t headDim,
                      ByteWriter& writer);
 
-/// Reads pages of the given types, bit for bit as they were written. Throws Damaged.
-std::vector<std::shared_ptr<const KvPage>> readCodedPages(std::span<const kernels::KvType> types,
+/// Reads pages of the given forms, bit for bit as they were written. Throws Damaged.
+std::vector<std::shared_ptr<const KvPage>> readCodedPages(std::span<const PageForm> forms,
                                                           std::size_t headDim, ByteReader& reader);
 
 } // namespace engine

@@ -81,6 +81,10 @@ public:
     /// Throws Damaged when the bytes are not what this job would have left.
     virtual void restoreJobState(const Job& /*job*/, std::span<const std::byte> /*state*/) {}
 
+    /// What the method needs to know when questions are asked, once the document is done: stored
+    /// with the context (Context::methodState).
+    virtual std::vector<std::byte> artefactState() const { return {}; }
+
     /// Total cost of all jobs in any unit, and the cost of those that ended: for progress.
     virtual double totalCost() const = 0;
     virtual double doneCost() const = 0;
@@ -105,6 +109,7 @@ struct MethodEntry
     std::function<std::unique_ptr<Method>(const DocumentPlan& plan)> make;
     Composition composition = Composition::Closed;
     Allocator allocator = Allocator::Uniform; // when no other is named
+    bool sharesKeys = false; // pages of its contexts may lack keys (KvList::releaseKeys)
 };
 
 /// Every method, in the order in which the user sees them.

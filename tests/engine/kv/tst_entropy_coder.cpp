@@ -75,6 +75,14 @@ std::vector<std::shared_ptr<const KvPage>> randomPages(std::span<const KvType> t
     return pages;
 }
 
+std::vector<PageForm> formsOf(std::span<const KvType> types)
+{
+    std::vector<PageForm> forms;
+    for (const KvType type : types)
+        forms.push_back({type, true});
+    return forms;
+}
+
 TEST_CASE("a coded stream gives back its bytes, whatever they are")
 {
     for (const std::size_t count : {0U, 1U, 3U, 4U, 5U, 255U, 4096U, 100003U}) {
@@ -150,7 +158,7 @@ TEST_CASE("pages of every type come back bit for bit, and quantised ones get sma
         writeCodedPages(pages, kHeadDim, writer);
         const auto bytes = writer.take();
         ByteReader reader(bytes, kName);
-        const auto read = readCodedPages(types, kHeadDim, reader);
+        const auto read = readCodedPages(formsOf(types), kHeadDim, reader);
         reader.expectEnd();
         std::size_t plain = 0;
         REQUIRE(read.size() == pages.size());
@@ -174,9 +182,28 @@ TEST_CASE("pages of several types in one piece come back in their order")
     writeCodedPages(pages, 32, writer);
     const auto bytes = writer.take();
     ByteReader reader(bytes, kName);
-    const auto read = readCodedPages(types, 32, reader);
+    const auto read = readCodedPages(formsOf(types), 32, reader);
     for (std::size_t page = 0; page < pages.size(); ++page)
         CHECK(read[page]->values == pages[page]->values);
+}
+
+TEST_CASE("pages without keys come back without them")
+{
+    const std::vector<KvType> types{KvType::Kivi4, KvType::Kivi4};
+    auto pages = randomPages(types, 32, 4);
+    auto without = std::make_shared<KvPage>(*pages[1]);
+    without->keys.clear();
+    pages[1] = without;
+    ByteWriter writer;
+    writeCodedPages(pages, 32, writer);
+    const auto bytes = writer.take();
+    ByteReader reader(bytes, kName);
+    const auto read = readCodedPages(
+        std::vector<PageForm>{{KvType::Kivi4, true}, {KvType::Kivi4, false}}, 32, reader);
+    reader.expectEnd();
+    CHECK(read[0]->keys == pages[0]->keys);
+    CHECK(read[1]->keys.empty());
+    CHECK(read[1]->values == pages[1]->values);
 }
 
 } // namespace

@@ -121,6 +121,41 @@ TEST_CASE("a stored context gives the same answers as the one in memory, and not
     }
 }
 
+TEST_CASE("an entropy-coded context holds the same pages in fewer bytes")
+{
+    const auto model = tests::loadReader();
+    const std::string text = tests::makeText(900);
+    const auto bytesOf = [](const std::vector<std::vector<std::byte>>& segments) {
+        std::size_t total = 0;
+        for (std::size_t index = 1; index < segments.size(); ++index)
+            total += segments[index].size();
+        return total;
+    };
+    for (const KvType store : {KvType::F16, KvType::Int8, KvType::Kivi4, KvType::Kivi2}) {
+        PrepareOptions options = optionsOf("kvzip");
+        options.store = store;
+        const auto plain = tests::prepare(model, text, options);
+        options.coded = true;
+        const auto coded = load(model, segmentsOf(*tests::prepare(model, text, options)));
+        CHECK(contextInfo(*coded).coded);
+        const std::size_t plainBytes = bytesOf(segmentsOf(*plain));
+        const std::size_t codedBytes = bytesOf(segmentsOf(*coded));
+        MESSAGE(storeFormatName({store, true}), ": ", codedBytes, " of ", plainBytes, " bytes");
+        CHECK(codedBytes < plainBytes);
+        for (std::uint32_t layer = 0; layer < plain->store().shape().layers; ++layer) {
+            for (std::uint32_t head = 0; head < plain->store().shape().kvHeads; ++head) {
+                const auto& before = plain->store().list(layer, head).pages();
+                const auto& after = coded->store().list(layer, head).pages();
+                REQUIRE(before.size() == after.size());
+                for (std::size_t page = 0; page < before.size(); ++page) {
+                    CHECK(before[page]->keys == after[page]->keys);
+                    CHECK(before[page]->values == after[page]->values);
+                }
+            }
+        }
+    }
+}
+
 TEST_CASE("conversations share a context and do not disturb each other")
 {
     const auto model = tests::loadReader();
@@ -217,13 +252,15 @@ TEST_CASE("contexts of another text or model, and damaged ones, are refused with
     }
 }
 
-TEST_CASE("2,000 mutated context segments: an error or success, never a crash")
+TEST_CASE("2,000 mutated context segments, half of them coded: an error or success, never a crash")
 {
     const auto model = tests::loadReader();
     PrepareOptions options = optionsOf("kvzip");
     options.store = KvType::Kivi4;
+    const auto plain = segmentsOf(*tests::prepare(model, tests::makeText(200), options));
+    options.coded = true;
     const auto context = tests::prepare(model, tests::makeText(200), options);
-    const auto segments = segmentsOf(*context);
+    const auto coded = segmentsOf(*context);
     std::uint32_t state = 7;
     const auto random = [&state] {
         state = state * 1664525U + 1013904223U;
@@ -231,7 +268,7 @@ TEST_CASE("2,000 mutated context segments: an error or success, never a crash")
     };
     std::size_t refused = 0;
     for (int round = 0; round < 2000; ++round) {
-        auto mutated = segments;
+        auto mutated = round % 2 == 0 ? plain : coded;
         // The header holds all lengths, so most rounds go there.
         auto& bytes = mutated[round % 5 == 0 ? random() % mutated.size() : 0];
         const std::size_t changes = 1 + random() % 4;
