@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Writes tests/oracle/data anew, in a Python environment (3.10 or newer, about 7 GB) that is thrown away afterwards.
+# Needs the package index and ../shared/goldens.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+environment=$(mktemp -d)
+trap 'rm -rf "$environment"' EXIT
+python3 -m venv "$environment"
+"$environment/bin/pip" install --quiet --no-cache-dir -r "$here/requirements.txt"
+cd "$here"
+export HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1
+"$environment/bin/python" compression.py
+"$environment/bin/python" rope.py
