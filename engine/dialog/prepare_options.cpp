@@ -44,6 +44,7 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
     plan.layers = config.layers;
     plan.kvHeads = config.kvHeads;
     plan.headDim = config.headDim;
+    plan.vocabularySize = config.vocabularySize;
     plan.contextLength = config.contextLength;
     plan.blockRows = options.blockRows;
     plan.keep = options.keep;
@@ -57,6 +58,7 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
         const std::uint32_t first = tokens.ranges[begin].begin;
         return std::string(text.substr(first, tokens.ranges[end - 1].end - first));
     };
+    plan.beacon = [&model]() -> const BeaconParameters& { return model.beacon(); };
     plan.rotate = [&model](std::span<float> keys, std::span<const std::int32_t> deltas) {
         const RopeTable& table = model.transformer().ropeTable();
         model.backend().rope(keys, deltas, table.frequencies, 1, model.config().headDim,

@@ -13,6 +13,8 @@
 
 namespace engine {
 
+struct BeaconParameters; // engine/model/beacon.h
+
 /// How the places are divided among layers and heads.
 enum class Allocator
 {
@@ -37,6 +39,7 @@ struct DocumentPlan
     std::uint32_t layers = 0;
     std::uint32_t kvHeads = 0;
     std::uint32_t headDim = 0;
+    std::uint32_t vocabularySize = 0;
     std::uint32_t contextLength = 0; // positions that the model has
     std::uint32_t blockRows = 512;
     double keep = 1;
@@ -49,6 +52,8 @@ struct DocumentPlan
     std::function<std::vector<std::int32_t>(const std::string& instruction)> turn;
     /// Text of a range of document tokens.
     std::function<std::string(std::uint32_t begin, std::uint32_t end)> text;
+    /// The model's beacon parameters. Throws BadInput when it has none.
+    std::function<const BeaconParameters&()> beacon;
     /// Turns keys (count, headDim) by the given position differences, purely (no magnitude).
     std::function<void(std::span<float> keys, std::span<const std::int32_t> deltas)> rotate;
 
@@ -128,6 +133,7 @@ std::map<std::string, double> completeSettings(const MethodInfo& info,
                                                const std::map<std::string, double>& given);
 
 // One per file in this folder.
+MethodEntry activationBeaconMethod();
 MethodEntry expectedAttentionMethod();
 MethodEntry fullMethod();
 MethodEntry h2oMethod();

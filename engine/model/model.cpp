@@ -62,6 +62,26 @@ LoadedModel::LoadedModel(const std::filesystem::path& path, const LoadOptions& o
     m_identity = computeIdentity();
 }
 
+const BeaconParameters& LoadedModel::beacon()
+{
+    if (m_beacon)
+        return *m_beacon;
+    const auto path = findBeacon(m_info.path);
+    if (!path) {
+        const std::string stem = m_info.path.stem().string();
+        throw Error(ErrorCode::BadInput,
+                    m_info.name + " has no beacon parameters, which are trained for one model: "
+                                  "neither the folder " +
+                        stem + ".beacon nor the file " + stem +
+                        ".beacon.safetensors lies beside it. Put one of them there, or choose "
+                        "another method, for instance kvzip.");
+    }
+    m_beacon = loadBeacon(*path, m_config, m_weights);
+    m_weights.extraSets = {m_beacon->weights};
+    m_weights.bytes += m_beacon->bytes;
+    return *m_beacon;
+}
+
 std::string LoadedModel::computeIdentity() const
 {
     Sha256 hash;

@@ -2,6 +2,7 @@
 
 #include "engine/backend/backend.h"
 #include "engine/engine.h"
+#include "engine/model/beacon.h"
 #include "engine/model/model_config.h"
 #include "engine/model/weights.h"
 #include "engine/run/transformer.h"
@@ -26,6 +27,10 @@ public:
     /// Null when the file has none.
     const std::shared_ptr<const ChatTemplate>& chatTemplate() const { return m_template; }
     const std::string& identity() const { return m_identity; }
+    /// The beacon parameters beside the model, read at the first call; their rows have the weight
+    /// set kBeaconWeightSet. Throws BadInput when there are none, else as loadBeacon().
+    const BeaconParameters& beacon();
+    static constexpr std::uint8_t kBeaconWeightSet = 1;
     Backend& backend() { return *m_backend; }
     const Backend& backend() const { return *m_backend; }
     Transformer& transformer() { return *m_transformer; }
@@ -37,6 +42,7 @@ private:
     ModelInfo m_info;
     ModelConfig m_config;
     Weights m_weights;
+    std::optional<BeaconParameters> m_beacon;
     std::unique_ptr<const Tokenizer> m_tokenizer;
     std::shared_ptr<const ChatTemplate> m_template;
     std::unique_ptr<Backend> m_backend;
