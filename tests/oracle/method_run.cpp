@@ -1,7 +1,6 @@
 #include "tests/oracle/method_run.h"
 
 #include "engine/dialog/prepare_options.h"
-#include "engine/methods/selection.h"
 
 #include <algorithm>
 #include <cmath>
@@ -129,11 +128,19 @@ KvStore MethodRun::keepOnly(const KeptLists& kept)
 
 KvStore MethodRun::turnedToSlots(const KeptLists& kept)
 {
-    KvStore store(m_model->kvShape(), KvType::F32);
-    m_model->transformer().run(jobOf(m_oracle.document, 0), store);
-    DocumentPlan turning = plan("full", {}, 1);
-    turning.stages.compact = true;
-    applySelection(store, turning, {0, store.rowCount()}, kept);
+    KvStore store = keepOnly(kept);
+    const auto rotate = plan("full", {}, 1).rotate;
+    for (std::uint32_t layer = 0; layer < store.shape().layers; ++layer) {
+        for (std::uint32_t head = 0; head < store.shape().kvHeads; ++head) {
+            KvList& list = store.list(layer, head);
+            std::vector<std::int32_t> deltas;
+            for (std::uint32_t slot = 0; slot < list.length(); ++slot)
+                deltas.push_back(static_cast<std::int32_t>(slot) - store.position(list.row(slot)));
+            list.editKeys({0, list.length()}, store.shape().headDim,
+                          [&](std::span<float> keys) { rotate(keys, deltas); });
+            store.setNextPosition(static_cast<std::int32_t>(list.length()));
+        }
+    }
     return store;
 }
 

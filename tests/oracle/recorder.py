@@ -7,7 +7,7 @@ presses that only mask). Only where the press turns the keys, the list of indice
 import copy
 
 import torch
-from kvpress import KeyRerotationPress, ScorerPress
+from kvpress import ChunkPress, KeyRerotationPress, ScorerPress
 from transformers import DynamicCache
 
 VOTING_ROWS = 16  # last rows of the document whose attention the kept mass is measured with
@@ -45,31 +45,40 @@ class TurnedIndices:
 
 
 class Scores:
-    """Overhears the scores of a plain scorer, or of the one inside KeyRerotationPress: [layer] (KV heads, tokens)."""
+    """Overhears the scores of a plain scorer, or of the one inside a wrapper that cuts where the scorer alone would."""
 
-    def __init__(self, press):
-        scorer = press.press if isinstance(press, KeyRerotationPress) else press
-        self.layers = []
+    def __init__(self, press, tokens):
+        scorer = press.press if isinstance(press, (KeyRerotationPress, ChunkPress)) else press
+        self.layers = []  # [layer][piece] (KV heads, tokens of the piece); ChunkPress scores in pieces
+        self.tokens = tokens
         if isinstance(scorer, ScorerPress):
             original = scorer.score
 
             def overheard(*arguments, **named):
                 scores = original(*arguments, **named)
-                self.layers.append(scores[0].clone())
+                self.add(scores[0].double())
                 return scores
 
             scorer.score = overheard
 
+    def add(self, piece):
+        if not self.layers or sum(p.shape[1] for p in self.layers[-1]) == self.tokens:
+            self.layers.append([])
+        self.layers[-1].append(piece)
+
     def ties(self, layer, head, kept):
         """Tokens whose score cannot be told from the last kept one's in float32, when some stay and some go."""
-        if not self.layers:
-            return []
-        scores = self.layers[layer][head].double()
-        gone = torch.ones_like(scores, dtype=torch.bool)
-        gone[kept] = False
-        last = scores[kept].min()
-        equal = (scores - last).abs() <= ROUNDING * last.abs()
-        return equal.nonzero().flatten().tolist() if bool((equal & gone).any()) else []
+        tied, begin = [], 0
+        for piece in self.layers[layer] if self.layers else []:
+            scores = piece[head]
+            stays = torch.zeros_like(scores, dtype=torch.bool)
+            stays[[token - begin for token in kept if begin <= token < begin + len(scores)]] = True
+            last = scores[stays].min()
+            equal = (scores - last).abs() <= ROUNDING * last.abs()
+            if bool((equal & ~stays).any()):
+                tied += (equal.nonzero().flatten() + begin).tolist()
+            begin += len(scores)
+        return tied
 
 
 class Recorder:
@@ -106,7 +115,7 @@ class Recorder:
         for layer in self.model.model.layers:
             layer.self_attn.masked_key_indices = None
         self.model.set_attn_implementation("eager" if eager else "sdpa")
-        scores = Scores(press)
+        scores = Scores(press, self.document.shape[1])
         with TurnedIndices() as turned:
             cache = self.prefill(press)
         self.model.set_attn_implementation("sdpa")

@@ -63,6 +63,7 @@ def record(name, tokens):
 
 
 def main():
+    transformers.logging.set_verbosity_error()  # it would like windows to be whole multiples
     torch.set_num_threads(1)
     tokens = golden_models.prompt("llama-gqa-f32", "p700")
     cases = [case for name in MODELS for case in record(name, tokens)]
