@@ -34,7 +34,7 @@ DATA = Path(__file__).resolve().parent / "data"
 KEEPS = [0.75, 0.5, 0.25]
 QUESTION_TOKENS = 6
 # Document lengths are multiples of 4, so that no way of rounding a budget matters.
-MODELS = {"llama-gqa-f32": ("p700", 320), "llama-mha-f32": ("p160", 152), "qwen2-f32": ("p160", 152),
+MODELS = {"llama-gqa-f32": ("p700", 640), "llama-mha-f32": ("p160", 152), "qwen2-f32": ("p160", 152),
           "llama-nemo-f32": ("p160", 152)}
 
 
