@@ -3,6 +3,8 @@
 #include "engine/dialog/context_format.h"
 #include "engine/kv/page_coder.h"
 
+#include <algorithm>
+
 namespace engine {
 namespace {
 
@@ -14,6 +16,21 @@ std::size_t pageBytes(const KvList& list, std::uint32_t page)
 const KvList& listOf(const KvStore& store, std::uint32_t index)
 {
     return store.list(index / store.shape().kvHeads, index % store.shape().kvHeads);
+}
+
+/// A beacon counts for the token that it stands behind.
+std::vector<std::uint32_t> tokensOfRows(const KvStore& store, std::uint32_t prefixRows)
+{
+    const std::vector<Role>& roles = store.roles();
+    std::vector<std::uint32_t> tokens;
+    if (std::ranges::find(roles, Role::Beacon) == roles.end())
+        return tokens;
+    std::uint32_t next = 0;
+    for (std::size_t row = prefixRows; row < roles.size(); ++row) {
+        next += roles[row] == Role::Document ? 1 : 0;
+        tokens.push_back(next - 1);
+    }
+    return tokens;
 }
 
 std::vector<std::vector<SegmentPart>> planOf(const KvStore& store)
@@ -61,6 +78,16 @@ std::vector<std::byte> writeHeader(const Context& context, std::size_t segments)
 
 } // namespace
 
+Context::Context(ContextInfo info, KvStore store, std::vector<ByteRange> ranges,
+                 std::string systemText, std::vector<std::byte> methodState)
+    : m_info(std::move(info))
+    , m_store(std::move(store))
+    , m_ranges(std::move(ranges))
+    , m_systemText(std::move(systemText))
+    , m_methodState(std::move(methodState))
+    , m_tokenOfRow(tokensOfRows(m_store, prefixRows()))
+{}
+
 std::vector<std::vector<SegmentPart>>
 planSegments(std::uint32_t lists, const std::function<std::uint32_t(std::uint32_t)>& pageCount,
              const std::function<std::size_t(std::uint32_t, std::uint32_t)>& pageBytes)
@@ -97,7 +124,7 @@ std::vector<std::uint32_t> keptCounts(const Context& context)
         const KvList& list = listOf(store, index);
         std::uint32_t kept = 0;
         for (std::uint32_t entry = 0; entry < list.length(); ++entry) {
-            if (store.role(list.row(entry)) == Role::Document)
+            if (isOfDocument(store.role(list.row(entry))))
                 ++kept;
         }
         counts.push_back(kept);
@@ -108,13 +135,16 @@ std::vector<std::uint32_t> keptCounts(const Context& context)
 std::vector<std::uint16_t> retentionMap(const Context& context)
 {
     const KvStore& store = context.store();
+    const std::span<const std::uint32_t> tokens = context.tokenOfRow();
     std::vector<std::uint16_t> map(context.ranges().size());
     for (std::uint32_t index = 0; index < store.shape().layers * store.shape().kvHeads; ++index) {
         const KvList& list = listOf(store, index);
         for (std::uint32_t entry = 0; entry < list.length(); ++entry) {
             const std::uint32_t row = list.row(entry);
-            if (store.role(row) == Role::Document)
-                ++map[row - context.prefixRows()];
+            if (!isOfDocument(store.role(row)))
+                continue;
+            const std::uint32_t place = row - context.prefixRows();
+            ++map[tokens.empty() ? place : tokens[place]];
         }
     }
     return map;

@@ -14,13 +14,7 @@ class Context
 {
 public:
     Context(ContextInfo info, KvStore store, std::vector<ByteRange> ranges, std::string systemText,
-            std::vector<std::byte> methodState = {})
-        : m_info(std::move(info))
-        , m_store(std::move(store))
-        , m_ranges(std::move(ranges))
-        , m_systemText(std::move(systemText))
-        , m_methodState(std::move(methodState))
-    {}
+            std::vector<std::byte> methodState = {});
 
     const ContextInfo& info() const { return m_info; }
     const KvStore& store() const { return m_store; }
@@ -29,6 +23,9 @@ public:
     const std::string& systemText() const { return m_systemText; }
     /// What the method wrote down for the time of questions (Method::artefactState).
     std::span<const std::byte> methodState() const { return m_methodState; }
+    /// For each row behind the prefix the document token that it is, or that it stands behind;
+    /// empty where they follow one by one.
+    std::span<const std::uint32_t> tokenOfRow() const { return m_tokenOfRow; }
     std::uint32_t prefixRows() const { return static_cast<std::uint32_t>(m_info.prefixTokens); }
 
 private:
@@ -37,6 +34,7 @@ private:
     std::vector<ByteRange> m_ranges;
     std::string m_systemText;
     std::vector<std::byte> m_methodState;
+    std::vector<std::uint32_t> m_tokenOfRow;
 };
 
 /// Segments 1.. put together as the header segment says, whichever model made them. `shape` is the

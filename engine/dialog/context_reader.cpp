@@ -87,6 +87,23 @@ void checkShape(ByteReader& reader, const KvShape& stored, const KvShape* expect
         reader.fail("shape");
 }
 
+/// First the prefix, then the document's tokens with the beacons that stand behind them.
+void checkRoles(ByteReader& reader, const Header& header)
+{
+    const std::uint64_t prefix = header.info.prefixTokens;
+    std::uint64_t tokens = 0;
+    for (std::size_t row = 0; row < header.roles.size(); ++row) {
+        const Role role = header.roles[row];
+        if (row < prefix ? role != Role::System : !isOfDocument(role))
+            reader.fail("roles");
+        if (role == Role::Beacon && tokens == 0)
+            reader.fail("roles");
+        tokens += role == Role::Document ? 1 : 0;
+    }
+    if (header.roles.size() < prefix || tokens != header.info.tokens)
+        reader.fail("token counts");
+}
+
 /// `expected` is the model's shape, or null when only the facts are wanted.
 Header readHeader(std::span<const std::byte> bytes, const KvShape* expected)
 {
@@ -107,7 +124,7 @@ Header readHeader(std::span<const std::byte> bytes, const KvShape* expected)
     if (roles.size() != header.positions.size() || roles.size() > kMaxTokens)
         reader.fail("roles");
     for (const std::uint8_t role : roles) {
-        if (role > static_cast<std::uint8_t>(Role::Probe))
+        if (role > static_cast<std::uint8_t>(Role::Beacon))
             reader.fail("roles");
         header.roles.push_back(static_cast<Role>(role));
     }
@@ -118,13 +135,9 @@ Header readHeader(std::span<const std::byte> bytes, const KvShape* expected)
         reader.fail("layers and heads");
     if (std::ranges::any_of(header.ranges, [](const ByteRange& r) { return r.begin > r.end; }))
         reader.fail("token ranges");
-    if (header.ranges.size() != info.tokens ||
-        info.prefixTokens + info.tokens != header.positions.size() || header.nextPosition < 0)
+    if (header.ranges.size() != info.tokens || header.nextPosition < 0)
         reader.fail("token counts");
-    for (std::size_t row = 0; row < header.roles.size(); ++row) {
-        if ((header.roles[row] == Role::Document) != (row >= info.prefixTokens))
-            reader.fail("roles");
-    }
+    checkRoles(reader, header);
     const auto rowCount = static_cast<std::uint32_t>(header.positions.size());
     for (std::uint32_t index = 0; index < header.shape.layers * header.shape.kvHeads; ++index)
         header.lists.push_back(readList(reader, rowCount));
@@ -274,7 +287,7 @@ std::vector<std::uint32_t> readKeptCounts(std::span<const std::byte> headerSegme
     std::vector<std::uint32_t> counts;
     for (const ListPlan& list : header.lists) {
         counts.push_back(static_cast<std::uint32_t>(std::ranges::count_if(
-            list.rows, [&](std::uint32_t row) { return header.roles[row] == Role::Document; })));
+            list.rows, [&](std::uint32_t row) { return isOfDocument(header.roles[row]); })));
     }
     return counts;
 }

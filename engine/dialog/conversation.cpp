@@ -196,7 +196,8 @@ void Conversation::Impl::collectEvidence(const KvStore::Mark& beforeLast,
         if (end == row)
             break;
         EvidenceHooks hooks(context->prefixRows(),
-                            static_cast<std::uint32_t>(context->ranges().size()));
+                            static_cast<std::uint32_t>(context->ranges().size()),
+                            context->tokenOfRow());
         read(std::span(rows).subspan(row, end - row), Role::Generated, LogitRows::None, hooks, {});
         answer.evidence.push_back({sentence, hooks.places(kEvidencePlaces)});
         row = end;

@@ -6,8 +6,10 @@
 
 namespace engine {
 
-EvidenceHooks::EvidenceHooks(std::uint32_t prefixRows, std::uint32_t documentTokens)
+EvidenceHooks::EvidenceHooks(std::uint32_t prefixRows, std::uint32_t documentTokens,
+                             std::span<const std::uint32_t> tokenOfRow)
     : m_prefixRows(prefixRows)
+    , m_tokenOfRow(tokenOfRow)
     , m_mass(documentTokens)
 {}
 
@@ -35,13 +37,13 @@ void EvidenceHooks::onAttention(const LayerStep& step, Scorer& scorer)
     for (std::uint32_t head = 0; head < heads; ++head) {
         const KvList& list = store.list(step.layer, head);
         for (std::uint32_t entry = m_prefixRows; entry < list.length(); ++entry) {
-            const std::uint32_t row = list.row(entry);
-            if (row >= m_prefixRows + m_mass.size())
+            const std::uint32_t place = list.row(entry) - m_prefixRows;
+            if (place >= (m_tokenOfRow.empty() ? m_mass.size() : m_tokenOfRow.size()))
                 break;
             // A damaged key can make a share that is no number; it must not spoil the order.
             const float share = scores[head * width + entry - m_prefixRows];
             if (std::isfinite(share))
-                m_mass[row - m_prefixRows] += share;
+                m_mass[m_tokenOfRow.empty() ? place : m_tokenOfRow[place]] += share;
         }
     }
 }

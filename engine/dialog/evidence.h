@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 #include "engine/run/hooks.h"
 
+#include <span>
 #include <vector>
 
 namespace engine {
@@ -12,7 +13,9 @@ namespace engine {
 class EvidenceHooks final : public Hooks
 {
 public:
-    EvidenceHooks(std::uint32_t prefixRows, std::uint32_t documentTokens);
+    /// `tokenOfRow` as in Context; it must outlive the object.
+    EvidenceHooks(std::uint32_t prefixRows, std::uint32_t documentTokens,
+                  std::span<const std::uint32_t> tokenOfRow = {});
 
     bool needsLse(const LayerStep& step) const override;
     void onAttention(const LayerStep& step, Scorer& scorer) override;
@@ -22,6 +25,7 @@ public:
 
 private:
     std::uint32_t m_prefixRows;
+    std::span<const std::uint32_t> m_tokenOfRow;
     std::vector<double> m_mass; // per document token
 };
 

@@ -54,10 +54,10 @@ public:
         seconds = watch.seconds();
     }
 
-    /// The prefix rows are System, the rest Document; the two are known only by their index.
+    /// Jobs tell document rows from beacons; the prefix is known only by its index.
     void markRoles()
     {
-        std::vector<Role> roles(plan.totalRows(), Role::Document);
+        std::vector<Role> roles = store.roles();
         std::fill_n(roles.begin(), plan.prefix.size(), Role::System);
         store.setRoles(std::move(roles));
     }

@@ -20,6 +20,12 @@ enum class Role : std::uint8_t
     Beacon // stands for the text before it; no token of the text
 };
 
+/// Whether a row is a part of the document or stands for one.
+constexpr bool isOfDocument(Role role)
+{
+    return role == Role::Document || role == Role::Beacon;
+}
+
 struct KvShape
 {
     std::uint32_t layers = 0;

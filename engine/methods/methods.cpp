@@ -18,6 +18,7 @@ const std::vector<MethodEntry>& methodTable()
         observedAttentionMethod(),
         knormMethod(),
         streamingLlmMethod(),
+        activationBeaconMethod(),
         randomMethod(),
         fullMethod(),
         // A new method: its file, its declaration in method.h, a line here.

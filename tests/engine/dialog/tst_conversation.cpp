@@ -133,7 +133,8 @@ TEST_CASE("shares that are no numbers do not enter the evidence")
     class BrokenScorer final : public Scorer
     {
     public:
-        std::vector<float> run(const kernels::ScoreSpec&) override
+        std::vector<float> run(const kernels::ScoreSpec&,
+                               std::span<const kernels::EntryRange>) override
         {
             return {0.25F, std::numeric_limits<float>::quiet_NaN(), 0.75F};
         }

@@ -30,7 +30,7 @@ class BeaconCheckpoint
 {
 public:
     static constexpr std::uint32_t kLayers = 2, kWidth = 128, kHeads = 4, kKvHeads = 2,
-                                   kHeadDim = 32, kFfn = 96, kVocabulary = 264;
+                                   kHeadDim = 32, kFfn = 96, kVocabulary = 259;
     static constexpr std::int32_t kEnd = 2; // </s>
 
     explicit BeaconCheckpoint(const BeaconSpec& spec);

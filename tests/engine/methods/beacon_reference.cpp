@@ -210,6 +210,19 @@ std::vector<std::vector<float>> BeaconReference::read(std::span<const std::int32
     return logits;
 }
 
+std::vector<std::vector<float>> BeaconReference::readRaw(std::span<const std::int32_t> tokens)
+{
+    std::vector<Entry> rows;
+    std::vector<std::vector<float>> hidden;
+    for (const std::int32_t token : tokens) {
+        rows.push_back({{false, 0}, {}, {}});
+        hidden.push_back(embeddingOf(rows.back().row, token));
+    }
+    const auto logits = forward(rows, std::move(hidden));
+    m_raw.insert(m_raw.end(), rows.begin(), rows.end());
+    return logits;
+}
+
 /// Steps 1 to 8 of structural.md 4.2; `text` is everything that is there and not read yet.
 void BeaconReference::step(std::span<const std::int32_t> text,
                            std::vector<std::vector<float>>& logits)

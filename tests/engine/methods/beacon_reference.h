@@ -24,6 +24,8 @@ public:
     void readPrefix(std::span<const std::int32_t> tokens);
     /// Text; returns the logits after each of the tokens.
     std::vector<std::vector<float>> read(std::span<const std::int32_t> tokens);
+    /// Tokens behind everything, without beacons and for good (the reference's skip_last).
+    std::vector<std::vector<float>> readRaw(std::span<const std::int32_t> tokens);
 
     struct Row
     {
