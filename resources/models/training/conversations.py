@@ -1,0 +1,112 @@
+"""Training rows: a document and several questions about it, as token ids with a weight for each next token."""
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+
+import facts
+import tokens
+from documents import Document, Library, add_headings, extract, random_words
+from skills import SKILLS
+
+SYSTEM_LINES = [
+    "You read a document and answer from it.", "Answer from the document only.",
+    "You are a helpful assistant.", "Quote the document exactly.",
+]
+
+
+@dataclass
+class Recipe:
+    """What a stage of the training is made of; see curriculum.py."""
+
+    length: int = 256
+    skills: dict[str, float] = None  # name -> share of the questions
+    random_share: float = 0.25  # documents of random words
+    document_share: float = 0.55  # of the length
+    text_weight: float = 0.1  # of predicting the document itself, for a tenth of its tokens
+    first_weight: float = 3.0  # of the first tokens of an answer, where it has to be found
+
+
+def make_document(library: Library, rng: random.Random, recipe: Recipe, characters: int) -> Document:
+    source = random_words if rng.random() < recipe.random_share else extract
+    wanted = 0
+    if rng.random() < 0.75 and recipe.skills.get("fact"):
+        wanted = max(1, round(rng.uniform(0.3, 1.5) * characters / 300))
+    planted = facts.make_facts(library, rng, min(wanted, 24))
+    characters -= sum(len(fact.sentence) + 1 for fact in planted)
+    document = source(library, rng, max(60, characters))
+    if recipe.skills.get("section") and rng.random() < 0.3:
+        add_headings(document, library, rng)
+    for fact in planted:
+        facts.plant(document, [fact.sentence], rng)
+    if planted and rng.random() < 0.15:
+        sentences, fact = facts.several_values(library, rng)
+        facts.plant(document, sentences, rng)
+        planted.append(fact)
+    document.planted = planted
+    return document
+
+
+class Encoder:
+    def __init__(self):
+        self.tokenizer = tokens.load()
+
+    def ids(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text).ids
+
+
+def opening(encoder: Encoder, document: str, system: str) -> list[int]:
+    """The ids of everything up to the first question: the prefix, the document and a blank line."""
+    ids = [tokens.BEGIN]
+    if system:
+        ids += [tokens.SYSTEM, *encoder.ids(system), tokens.END]
+    return [*ids, tokens.USER, *encoder.ids(document), *encoder.ids("\n\n")]
+
+
+def question_ids(encoder: Encoder, question: str, first: bool) -> list[int]:
+    head = [] if first else [tokens.USER]
+    return [*head, *encoder.ids(question), tokens.END, tokens.ASSISTANT]
+
+
+def make_row(library: Library, encoder: Encoder, rng: random.Random, recipe: Recipe):
+    """(ids, weights, answers): ids and weights are recipe.length long, weights[i] is that of predicting ids[i + 1];
+    answers lists (skill, first, last + 1) of the answers' places in ids."""
+    characters = int(recipe.length * recipe.document_share * 3.3 * rng.uniform(0.6, 1.15))
+    document = make_document(library, rng, recipe, characters)
+    system = rng.choice(SYSTEM_LINES) if rng.random() < 0.3 else ""
+    ids = opening(encoder, document.text(), system)
+    if len(ids) > recipe.length * 0.9:
+        return make_row(library, encoder, rng, recipe)
+    weights = [recipe.text_weight if rng.random() < 0.1 else 0.0 for _ in ids]
+    names, shares = zip(*recipe.skills.items())
+    first, misses, answers = True, 0, []
+    while misses < 6 and recipe.length - len(ids) > 12:
+        name = rng.choices(names, shares)[0]
+        made = SKILLS[name](document, library, rng)
+        if made is None:
+            misses += 1
+            continue
+        question = question_ids(encoder, made[0], first)
+        answer = [*encoder.ids(made[1]), tokens.END]
+        room = recipe.length - len(ids) - len(question)
+        if room < min(len(answer), 40) or (name != "repeat" and room < len(answer)):
+            misses += 1
+            continue
+        answer = answer[:room]
+        answers.append((name, len(ids) + len(question), len(ids) + len(question) + len(answer)))
+        ids += question + answer
+        lead = min(2, len(answer))
+        # weights[i] belongs to ids[i + 1]: the assistant's mark predicts the first token of the answer.
+        marks = [recipe.first_weight] * lead + [1.0] * (len(answer) - lead)
+        weights += [0.0] * (len(question) - 1) + marks + [0.0]
+        first = False
+    weights = weights[: len(ids)]
+    padding = recipe.length - len(ids)
+    return ids + [tokens.END] * padding, weights + [0.0] * (recipe.length - len(weights)), answers
+
+
+def make_batch(library: Library, encoder: Encoder, seed: int, step: int, recipe: Recipe, rows: int):
+    """(ids, weights) as arrays (rows, length); the same for the same seed and step."""
+    made = [make_row(library, encoder, random.Random(f"{seed} {step} {row}"), recipe) for row in range(rows)]
+    return np.array([row[0] for row in made], np.int64), np.array([row[1] for row in made], np.float32)

@@ -1,0 +1,39 @@
+"""The stages of the training: short documents first, then longer ones among them."""
+
+from dataclasses import dataclass, field
+
+from conversations import Recipe
+
+
+@dataclass
+class Stage:
+    steps: int
+    lengths: tuple[int, ...]  # tokens of a row; the steps take turns
+    skills: dict[str, float]  # shares of the questions
+    tokens: int = 2048  # of a step
+    random_share: float = 0.2  # of documents without sense
+    extra: dict = field(default_factory=dict)  # for the recipe
+
+    def recipe(self, step: int) -> Recipe:
+        length = self.lengths[step % len(self.lengths)]
+        return Recipe(length, self.skills, random_share=self.random_share, **self.extra)
+
+    def rows(self, step: int) -> int:
+        return max(1, self.tokens // self.lengths[step % len(self.lengths)])
+
+
+SKILLS = {"continue": 2, "fact": 3, "repeat": 0.15, "blank": 1, "quote": 4, "section": 0.5, "absent": 1.2}
+
+STAGES = [
+    Stage(800, (256, 256, 256, 512), SKILLS),
+    Stage(800, (256, 512, 256, 1024), SKILLS),
+    Stage(20000, (512, 1024, 256, 2048), SKILLS),
+]
+
+
+def stage_of(step: int, stages: list[Stage]) -> Stage | None:
+    for stage in stages:
+        if step < stage.steps:
+            return stage
+        step -= stage.steps
+    return None
