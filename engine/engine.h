@@ -160,6 +160,8 @@ struct PrepareOptions
     bool coded = false;                     // entropy-coded on disk
     std::map<std::string, double> settings; // the method's own parameters
     std::string systemText;                 // put before the document
+    std::vector<ByteRange> pinned;          // parts of the text that are kept whole
+    std::string headTable;                  // of measureHeadTable(), for methods that take one
     std::uint32_t blockRows = 512;          // tokens per checkpointed block
 };
 
@@ -233,6 +235,9 @@ public:
 
     PrepareProgress progress() const;
     std::vector<MemorySample> ledger() const;
+    /// Sentences about what went wrong without ending the work; complete when there is no work
+    /// left.
+    std::vector<std::string> warnings() const;
 
     /// Packs what is kept. Call once, after advance() returned false.
     std::shared_ptr<const Context> finish();
@@ -241,6 +246,14 @@ private:
     class Impl;
     std::unique_ptr<Impl> m_impl;
 };
+
+/// Measures on a sample text how much repeating it needs each KV head, for methods that give whole
+/// heads more or less (PrepareOptions::headTable). The table is a text; it is valid for this model
+/// with this RoPE configuration. Throws Error: BadInput for a sample that is too short, TooLarge for
+/// one that leaves the model's window no room to repeat a part of it, Cancelled.
+std::string measureHeadTable(const std::shared_ptr<LoadedModel>& model, std::string_view sample,
+                             const std::function<void(const PrepareProgress&)>& onProgress = {},
+                             const std::stop_token& stop = {});
 
 // ---------------------------------------------------------------------------------------- contexts
 

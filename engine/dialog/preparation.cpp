@@ -134,6 +134,7 @@ public:
     double seconds = 0;     // of work, in this run and in those whose pieces were restored
     std::uint64_t earlierPeakBytes = 0; // of those runs
     std::vector<MemorySample> samples;
+    std::vector<std::string> warnings; // of the method, once it is gone
 };
 
 Preparation::Preparation(std::shared_ptr<LoadedModel> model, std::string_view documentText,
@@ -198,11 +199,17 @@ std::vector<MemorySample> Preparation::ledger() const
     return m_impl->samples;
 }
 
+std::vector<std::string> Preparation::warnings() const
+{
+    return m_impl->method ? m_impl->method->warnings() : m_impl->warnings;
+}
+
 std::shared_ptr<const Context> Preparation::finish()
 {
     Impl& impl = *m_impl;
     const Stopwatch watch;
     std::vector<std::byte> methodState = impl.method->artefactState();
+    impl.warnings = impl.method->warnings();
     impl.method.reset(); // its scores are as large as a part of what is kept
     impl.markRoles();
     impl.store.pack(impl.options.store, impl.model->backend());

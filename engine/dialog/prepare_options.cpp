@@ -1,6 +1,55 @@
 #include "engine/dialog/prepare_options.h"
 
+#include "engine/methods/head_table.h"
+#include "engine/model/output_norms.h"
+
+#include <algorithm>
+
 namespace engine {
+namespace {
+
+/// The tokens of which any byte is pinned, as ascending ranges that do not touch.
+std::vector<kernels::EntryRange> pinnedTokens(std::vector<ByteRange> pinned, std::size_t textBytes,
+                                              const TokenisedText& tokens)
+{
+    std::ranges::sort(pinned, {}, &ByteRange::begin);
+    std::vector<kernels::EntryRange> ranges;
+    for (const ByteRange& bytes : pinned) {
+        if (bytes.begin >= bytes.end || bytes.end > textBytes) {
+            throw Error(ErrorCode::BadInput,
+                        "A part of the document can be pinned from byte 0 to " +
+                            std::to_string(textBytes) + ", not from " +
+                            std::to_string(bytes.begin) + " to " + std::to_string(bytes.end) + ".");
+        }
+        const auto first = std::ranges::partition_point(
+            tokens.ranges, [&](const ByteRange& each) { return each.end <= bytes.begin; });
+        const auto last = std::ranges::partition_point(
+            tokens.ranges, [&](const ByteRange& each) { return each.begin < bytes.end; });
+        const auto begin = static_cast<std::uint32_t>(first - tokens.ranges.begin());
+        const auto end = static_cast<std::uint32_t>(last - tokens.ranges.begin());
+        if (!ranges.empty() && begin <= ranges.back().end)
+            ranges.back().end = std::max(ranges.back().end, end);
+        else if (begin < end)
+            ranges.push_back({begin, end});
+    }
+    return ranges;
+}
+
+std::vector<float> headScoresOf(const LoadedModel& model, const MethodEntry& entry,
+                                const std::string& table)
+{
+    if (table.empty())
+        return {};
+    if (!entry.takesHeadTable) {
+        throw Error(ErrorCode::BadInput, "The method " + entry.info.id +
+                                             " uses no head table. Leave it out, or choose "
+                                             "kvzip-head or duo-attention.");
+    }
+    return readHeadTable(table, {model.identity(), model.config().rope.canonical(),
+                                 model.config().layers, model.config().kvHeads});
+}
+
+} // namespace
 
 void checkPrepareOptions(const PrepareOptions& options)
 {
@@ -49,7 +98,11 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
     plan.blockRows = options.blockRows;
     plan.keep = options.keep;
     plan.budget = options.budget;
-    plan.settings = completeSettings(findMethod(options.method).info, options.settings);
+    const MethodEntry entry = findMethod(options.method);
+    plan.settings = completeSettings(entry.info, options.settings);
+    plan.pinned = pinnedTokens(options.pinned, text.size(), tokens);
+    checkPinned(entry, plan.pinned);
+    plan.headScores = headScoresOf(model, entry, options.headTable);
     plan.ropeMagnitude = model.transformer().ropeTable().magnitude;
     plan.turn = [&prompts](const std::string& instruction) {
         return prompts.turn({}, instruction);
@@ -64,6 +117,11 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
         model.backend().rope(keys, deltas, table.frequencies, 1, model.config().headDim,
                              model.config().pairing, 1.0F);
     };
+    plan.projectedNorms =
+        [norms = std::make_shared<OutputNorms>(model.backend(), model.weights(), model.config())](
+            std::uint32_t layer, std::uint32_t kvHead, std::span<const float> values) {
+            return norms->of(layer, kvHead, values);
+        };
     return plan;
 }
 

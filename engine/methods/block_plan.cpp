@@ -11,16 +11,24 @@ constexpr double kAttentionCost = 1.0 / 4096;
 
 } // namespace
 
-BlockPlan::BlockPlan(const DocumentPlan& plan, std::uint32_t minimumLastRows)
+BlockPlan::BlockPlan(const DocumentPlan& plan, std::uint32_t minimumLastRows,
+                     std::span<const kernels::EntryRange> parts)
     : m_plan(plan)
 {
-    const std::uint32_t total = plan.totalRows();
-    for (std::uint32_t end = plan.blockRows; end < total; end += plan.blockRows)
-        m_ends.push_back(end);
-    if (total > 0)
-        m_ends.push_back(total);
-    while (m_ends.size() > 1 && total - m_ends[m_ends.size() - 2] < minimumLastRows)
-        m_ends.erase(m_ends.end() - 2);
+    const kernels::EntryRange whole{0, plan.totalRows()};
+    if (parts.empty())
+        parts = {&whole, 1};
+    std::uint32_t begin = 0;
+    for (const kernels::EntryRange& part : parts) {
+        const std::size_t before = m_ends.size();
+        for (std::uint32_t end = begin + plan.blockRows; end < part.end; end += plan.blockRows)
+            m_ends.push_back(end);
+        if (part.end > begin)
+            m_ends.push_back(part.end);
+        while (m_ends.size() > before + 1 && part.end - m_ends[m_ends.size() - 2] < minimumLastRows)
+            m_ends.erase(m_ends.end() - 2);
+        begin = part.end;
+    }
 }
 
 std::optional<Job> BlockPlan::next()

@@ -9,8 +9,11 @@ namespace engine {
 class BlockPlan
 {
 public:
-    /// The last job has at least `minimumLastRows` rows (as far as the document has them).
-    BlockPlan(const DocumentPlan& plan, std::uint32_t minimumLastRows);
+    /// The last job has at least `minimumLastRows` rows (as far as the document has them). With
+    /// `parts`, which together are the document, a job ends where a part ends, and this is true of
+    /// each.
+    BlockPlan(const DocumentPlan& plan, std::uint32_t minimumLastRows,
+              std::span<const kernels::EntryRange> parts = {});
 
     /// The next block, or nothing when everything is read.
     std::optional<Job> next();

@@ -1,5 +1,5 @@
-// "scorer+allocator+compact": any scorer with any way of dividing the places and of placing the
-// kept keys, as far as they go together (selection.md 5).
+// "scorer+span rule+allocator+compact": any scorer with any way of dividing the places and of
+// placing the kept keys, as far as they go together (selection.md 5).
 
 #include "engine/methods/method.h"
 
@@ -12,42 +12,60 @@ namespace {
 struct Stage
 {
     StageInfo info;
-    std::optional<Allocator> allocator; // otherwise the stage is `compact`
+    std::optional<Allocator> allocator;
+    std::optional<SpanRule> span; // with neither of the two the stage is `compact`
 };
 
 const std::vector<Stage>& stageTable()
 {
     static const std::vector<Stage> kTable{
         {{"uniform", "allocator", "every head keeps the same number of tokens", "", {}},
-         Allocator::Uniform},
+         Allocator::Uniform,
+         {}},
         {{"adakv",
           "allocator",
           "the heads of a layer share its places by their scores",
           "Feng et al. 2024, arXiv 2407.11550",
-          {{"floor", "part of an equal share that every head gets at least (percent)", 0, 100,
-            20}}},
-         Allocator::AdaKv},
+          {{"floor", "part of an equal share that every head gets at least (percent)", 0, 100, 20},
+           {"variant",
+            "0: exact shares; 1: by counts, as the original program, whose sum may differ; 2: by "
+            "counts of scores normalised by head",
+            0, 2, 0}}},
+         Allocator::AdaKv,
+         {}},
         {{"pyramid",
           "allocator",
           "lower layers keep more tokens, upper layers fewer",
           "Cai et al. 2024, arXiv 2406.02069",
           {{"beta", "how many times fewer the upper end of the pyramid keeps", 1, 100, 20}}},
-         Allocator::Pyramid},
+         Allocator::Pyramid,
+         {}},
         {{"global", "allocator", "one ranking over all layers and heads", "", {}},
-         Allocator::Global},
+         Allocator::Global,
+         {}},
+        {{"chunkpress",
+          "span rule",
+          "every chunk of the document is scored and cut on its own, so that all parts are covered",
+          "ChunkPress of NVIDIA kvpress",
+          {{"chunk", "length of a chunk (tokens)", 16, 1048576, 1024}}},
+         {},
+         SpanRule::ChunkPress},
+        {{"chunkkv",
+          "span rule",
+          "whole chunks stay, the same for all heads of a layer",
+          "Liu et al. 2025, arXiv 2502.00299",
+          {{"chunk", "length of a chunk (tokens)", 2, 4096, 20}}},
+         {},
+         SpanRule::ChunkKv},
         {{"compact",
           "positions",
           "the kept tokens are numbered anew, one behind the other; needs the allocator uniform",
           "",
           {}},
-         std::nullopt},
+         {},
+         {}},
     };
     return kTable;
-}
-
-const Stage& stageOf(Allocator allocator)
-{
-    return *std::ranges::find(stageTable(), std::optional(allocator), &Stage::allocator);
 }
 
 [[noreturn]] void refuse(const std::string& sentence)
@@ -78,25 +96,39 @@ const MethodEntry& entryOf(const std::string& id)
     refuse("There is no method \"" + id + "\". Choose one of: " + known + ".");
 }
 
-Stages parseStages(const std::string& method, const std::vector<std::string>& parts)
+std::vector<const Stage*> namedStages(const std::vector<std::string>& parts)
+{
+    std::vector<const Stage*> named;
+    for (std::size_t i = 1; i < parts.size(); ++i) {
+        const auto found = std::ranges::find(stageTable(), parts[i],
+                                             [](const Stage& each) { return each.info.id; });
+        if (found == stageTable().end()) {
+            std::string known;
+            for (const Stage& each : stageTable())
+                known += (known.empty() ? "" : ", ") + each.info.id;
+            refuse("There is no stage \"" + parts[i] + "\". Behind a method may stand: " + known +
+                   "; for instance snapkv+adakv.");
+        }
+        named.push_back(&*found);
+    }
+    return named;
+}
+
+Stages stagesOf(const std::string& method, const std::vector<const Stage*>& named)
 {
     Stages stages;
-    for (std::size_t i = 1; i < parts.size(); ++i) {
-        const auto named = std::ranges::find(stageTable(), parts[i],
-                                             [](const Stage& each) { return each.info.id; });
-        if (named == stageTable().end()) {
-            refuse("There is no stage \"" + parts[i] +
-                   "\". Behind a method may stand one of uniform, adakv, pyramid, global, and "
-                   "compact, "
-                   "for instance snapkv+adakv.");
-        }
-        if (!named->allocator) {
+    for (const Stage* each : named) {
+        if (each->allocator) {
+            if (stages.allocator)
+                refuse("The method " + method + " names two allocators. Keep one of them.");
+            stages.allocator = each->allocator;
+        } else if (each->span) {
+            if (stages.span != SpanRule::Tokens)
+                refuse("The method " + method + " names two span rules. Keep one of them.");
+            stages.span = *each->span;
+        } else {
             stages.compact = true;
-            continue;
         }
-        if (stages.allocator)
-            refuse("The method " + method + " names two allocators. Keep one of them.");
-        stages.allocator = named->allocator;
     }
     return stages;
 }
@@ -120,6 +152,17 @@ void checkStages(const std::string& method, const MethodEntry& entry, const Stag
                " cannot be compared between heads, which adakv and global do. Use uniform or "
                "pyramid.");
     }
+    if (stages.span == SpanRule::ChunkPress && !entry.scoresChunks) {
+        refuse(
+            "The scores of " + id +
+            " are made over the whole document, but chunkpress scores each chunk on its own. Use "
+            "it with another method, or leave it out.");
+    }
+    if (stages.span == SpanRule::ChunkKv && comparesHeads) {
+        refuse("With chunkkv all heads of a layer keep the same tokens, so adakv and global have "
+               "nothing to share out. Use uniform or pyramid, for instance " +
+               id + "+uniform+chunkkv.");
+    }
     if (stages.compact && allocator != Allocator::Uniform) {
         refuse("The method " + method +
                " would number the kept tokens anew, but its heads keep different numbers of them. "
@@ -128,18 +171,20 @@ void checkStages(const std::string& method, const MethodEntry& entry, const Stag
     }
 }
 
-void describeStages(MethodInfo& info, const std::string& method, const Stages& stages)
+void describeStages(MethodInfo& info, const std::string& method,
+                    const std::vector<const Stage*>& named)
 {
     info.title += method.substr(info.id.size());
     info.id = method;
-    if (stages.allocator)
-        std::erase_if(info.parameters, [](const auto& each) { return each.key == "global"; });
-    if (!stages.allocator)
-        return;
-    const StageInfo& stage = stageOf(*stages.allocator).info;
-    info.parameters.insert(info.parameters.end(), stage.parameters.begin(), stage.parameters.end());
-    if (!stage.source.empty())
-        info.source += "; " + stage.source;
+    for (const Stage* each : named) {
+        if (each->allocator)
+            std::erase_if(info.parameters, [](const auto& known) { return known.key == "global"; });
+        const StageInfo& stage = each->info;
+        info.parameters.insert(info.parameters.end(), stage.parameters.begin(),
+                               stage.parameters.end());
+        if (!stage.source.empty())
+            info.source += "; " + stage.source;
+    }
 }
 
 } // namespace
@@ -156,9 +201,11 @@ std::vector<std::string> allowedStages(const MethodEntry& entry)
 {
     std::vector<std::string> allowed;
     for (const Stage& stage : stageTable()) {
-        Stages tried{stage.allocator, !stage.allocator.has_value()};
-        if (tried.compact && entry.composition != Composition::OwnAllocator)
-            tried.allocator = Allocator::Uniform; // which it needs
+        Stages tried{stage.span.value_or(SpanRule::Tokens), stage.allocator,
+                     !stage.allocator && !stage.span};
+        const bool needsUniform = tried.compact || tried.span == SpanRule::ChunkKv;
+        if (needsUniform && entry.composition != Composition::OwnAllocator)
+            tried.allocator = Allocator::Uniform;
         try {
             checkStages(entry.info.id, entry, tried);
             allowed.push_back(stage.info.id);
@@ -174,9 +221,10 @@ MethodEntry findMethod(const std::string& id)
     MethodEntry entry = entryOf(parts.front());
     if (parts.size() == 1)
         return entry;
-    const Stages stages = parseStages(id, parts);
+    const std::vector<const Stage*> named = namedStages(parts);
+    const Stages stages = stagesOf(id, named);
     checkStages(id, entry, stages);
-    describeStages(entry.info, id, stages);
+    describeStages(entry.info, id, named);
     entry.make = [make = entry.make, stages](const DocumentPlan& plan) {
         DocumentPlan composed = plan;
         composed.stages = stages;

@@ -50,7 +50,8 @@ MethodEntry h2oMethod()
                 return std::make_unique<H2oMethod>(plan);
             },
             Composition::SharedScorer,
-            Allocator::Uniform};
+            Allocator::Uniform,
+            false};
 }
 
 } // namespace engine

@@ -24,9 +24,18 @@ enum class Allocator
     Global   // one ranking over all layers and heads
 };
 
-/// What was written behind the scorer in "scorer+allocator+compact".
+/// What competes with what.
+enum class SpanRule
+{
+    Tokens,     // single tokens of the whole document
+    ChunkPress, // tokens of one chunk, which is scored and cut on its own
+    ChunkKv     // whole chunks, the same for all heads of a layer
+};
+
+/// What was written behind the scorer in "scorer+span rule+allocator+compact".
 struct Stages
 {
+    SpanRule span = SpanRule::Tokens;
     std::optional<Allocator> allocator; // the method's own when absent
     bool compact = false;               // kept keys are turned to contiguous positions
 };
@@ -46,6 +55,10 @@ struct DocumentPlan
     std::optional<std::uint64_t> budget; // pairs per head on average, in place of keep
     std::map<std::string, double> settings;
     Stages stages;
+    /// Document tokens that stay whatever their score: ascending, disjoint, paid from the budget.
+    std::vector<kernels::EntryRange> pinned;
+    /// (layers, kvHeads) worth of each head from a table; empty when none was given.
+    std::vector<float> headScores;
     float ropeMagnitude = 1; // factor that RoPE puts on queries and keys (YaRN)
     /// Tokens of a chat turn that asks `instruction` about the document, up to where the answer
     /// starts.
@@ -56,6 +69,11 @@ struct DocumentPlan
     std::function<const BeaconParameters&()> beacon;
     /// Turns keys (count, headDim) by the given position differences, purely (no magnitude).
     std::function<void(std::span<float> keys, std::span<const std::int32_t> deltas)> rotate;
+    /// (queryHeads of the KV head, count) lengths of the values (count, headDim) of a KV head after
+    /// the layer's output projection, for each query head of its group.
+    std::function<std::vector<float>(std::uint32_t layer, std::uint32_t kvHead,
+                                     std::span<const float> values)>
+        projectedNorms;
 
     std::uint32_t prefixRows() const { return static_cast<std::uint32_t>(prefix.size()); }
     std::uint32_t documentRows() const { return static_cast<std::uint32_t>(document.size()); }
@@ -63,6 +81,9 @@ struct DocumentPlan
     /// Document pairs per head on average that may stay: round half up of keep * n, at least 1
     /// (selection.md 1.6).
     std::uint32_t keptPerHead() const;
+    /// The same for all heads together: rounded once (structural.md 1.5).
+    std::uint64_t keptInAll() const;
+    std::uint32_t pinnedRows() const;
     /// The value of a parameter; the method's default has been filled in.
     double setting(const std::string& key) const { return settings.at(key); }
 };
@@ -96,6 +117,9 @@ public:
 
     /// Bytes held for scores.
     virtual std::size_t scoreBytes() const { return 0; }
+
+    /// Sentences for the user about what went wrong without ending the work.
+    virtual std::vector<std::string> warnings() const { return {}; }
 };
 
 /// How a method may be composed with other stages.
@@ -115,18 +139,24 @@ struct MethodEntry
     Composition composition = Composition::Closed;
     Allocator allocator = Allocator::Uniform; // when no other is named
     bool sharesKeys = false; // pages of its contexts may lack keys (KvList::releaseKeys)
+    bool scoresChunks = true; // false: its score needs the whole document, so no chunkpress
+    bool keepsPinned = false; // of methods without stages: pinned tokens stay
+    bool takesHeadTable = false;
 };
 
 /// Every method, in the order in which the user sees them.
 const std::vector<MethodEntry>& methodTable();
 
-/// The entry of an id, or of a scorer with stages such as "snapkv+adakv" or "keydiff+compact".
+/// The entry of an id, or of a scorer with stages such as "snapkv+adakv" or
+/// "keydiff+chunkpress+compact".
 /// Throws BadInput naming the known ids or stages, or the reason why stages do not go together
 /// (selection.md 5).
 MethodEntry findMethod(const std::string& id);
 
 /// Ids of the stages that go together with the method, each with the right other ones.
 std::vector<std::string> allowedStages(const MethodEntry& entry);
+/// Throws BadInput when tokens are pinned and the method has no way to keep them.
+void checkPinned(const MethodEntry& entry, std::span<const kernels::EntryRange> pinned);
 
 /// The settings with defaults filled in. Throws BadInput naming the allowed keys or range.
 std::map<std::string, double> completeSettings(const MethodInfo& info,
@@ -139,7 +169,9 @@ MethodEntry fullMethod();
 MethodEntry h2oMethod();
 MethodEntry keydiffMethod();
 MethodEntry knormMethod();
+MethodEntry kvzipHeadMethod();
 MethodEntry kvzipMethod();
+MethodEntry kvzipPlusMethod();
 MethodEntry observedAttentionMethod();
 MethodEntry podMethod();
 MethodEntry pyramidkvMethod();

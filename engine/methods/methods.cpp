@@ -9,6 +9,8 @@ const std::vector<MethodEntry>& methodTable()
 {
     static const std::vector<MethodEntry> kTable{
         kvzipMethod(),
+        kvzipPlusMethod(),
+        kvzipHeadMethod(),
         keydiffMethod(),
         expectedAttentionMethod(),
         snapkvMethod(),
@@ -70,6 +72,24 @@ std::uint32_t DocumentPlan::keptPerHead() const
     const auto kept = static_cast<std::uint64_t>(std::floor(exact + 0.5));
     return static_cast<std::uint32_t>(
         std::clamp<std::uint64_t>(kept, std::min(1U, documentRows()), documentRows()));
+}
+
+std::uint64_t DocumentPlan::keptInAll() const
+{
+    const std::uint64_t cells = std::uint64_t{layers} * kvHeads;
+    if (budget)
+        return keptPerHead() * cells;
+    const double all = static_cast<double>(documentRows()) * static_cast<double>(cells);
+    const auto kept = static_cast<std::uint64_t>(std::floor(keep * all + 0.5));
+    return std::clamp<std::uint64_t>(kept, std::min(1U, documentRows()), documentRows() * cells);
+}
+
+std::uint32_t DocumentPlan::pinnedRows() const
+{
+    std::uint32_t rows = 0;
+    for (const kernels::EntryRange& range : pinned)
+        rows += range.end - range.begin;
+    return rows;
 }
 
 } // namespace engine

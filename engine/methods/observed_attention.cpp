@@ -41,7 +41,8 @@ MethodEntry observedAttentionMethod()
                 return std::make_unique<ObservedAttentionMethod>(plan);
             },
             Composition::SharedScorer,
-            Allocator::Uniform};
+            Allocator::Uniform,
+            false};
 }
 
 } // namespace engine

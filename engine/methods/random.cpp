@@ -32,7 +32,8 @@ private:
         const std::uint64_t list = mixed(mixed(m_seed) + layer * plan().kvHeads + head);
         std::vector<float> scores(eligibleRows());
         for (std::uint32_t token = 0; token < scores.size(); ++token)
-            scores[token] = static_cast<float>(mixed(list + token) >> 40U); // exact in a float
+            scores[token] = static_cast<float>(
+                mixed(list + firstRow() - eligible().begin + token) >> 40U); // exact in a float
         return scores;
     }
 

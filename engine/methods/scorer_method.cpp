@@ -21,20 +21,9 @@ DocumentPlan withBlocksFor(DocumentPlan plan, AttentionScorer::Votes votes)
 } // namespace
 
 ScorerMethod::ScorerMethod(DocumentPlan plan, const std::string& name, const Protection& protection)
-    : m_plan(std::move(plan))
-    , m_sinks(std::clamp(protection.sinks, m_plan.prefixRows(), m_plan.totalRows()))
-    , m_window(std::min(protection.window, m_plan.totalRows() - m_sinks))
-    , m_blocks(m_plan, std::max(1U, m_window))
-{
-    if (selects() && protectedRows() > 0 && m_plan.keptPerHead() <= protectedRows()) {
-        throw Error(ErrorCode::BadInput,
-                    "The method " + name + " always keeps " +
-                        std::to_string(m_sinks - m_plan.prefixRows()) +
-                        " tokens at the beginning and " + std::to_string(m_window) +
-                        " at the end, but only " + std::to_string(m_plan.keptPerHead()) +
-                        " may stay. Raise keep, or lower the settings sinks or window.");
-    }
-}
+    : m_competition(std::move(plan), name, protection)
+    , m_blocks(m_competition.plan(), std::max(1U, m_competition.window()), m_competition.parts())
+{}
 
 void ScorerMethod::onJobEnd(const Job& /*job*/, KvStore& store)
 {
@@ -42,23 +31,31 @@ void ScorerMethod::onJobEnd(const Job& /*job*/, KvStore& store)
     if (!selects() || !inLastBlock())
         return;
     std::vector<LayerScores> scores;
-    for (std::uint32_t layer = 0; layer < m_plan.layers; ++layer)
+    for (std::uint32_t layer = 0; layer < plan().layers; ++layer)
         scores.push_back(scoresOf(store, layer));
-    const std::uint32_t places = m_plan.keptPerHead() - protectedRows();
-    applySelection(store, m_plan, eligible(), allocate(m_plan, scores, places, protectedRows()));
+    m_competition.decide(store, std::move(scores));
 }
 
 LayerScores CacheScorer::scoresOf(const KvStore& store, std::uint32_t layer)
 {
     LayerScores scores{plan().kvHeads, eligibleRows(), {}, {}};
-    std::vector<float> keys(std::size_t{eligibleRows()} * plan().headDim);
-    std::vector<float> values(keys.size());
+    scores.score.reserve(std::size_t{eligibleRows()} * plan().kvHeads);
+    std::vector<float> keys;
+    std::vector<float> values;
     for (std::uint32_t head = 0; head < plan().kvHeads; ++head) {
         const KvList& list = store.list(layer, head);
-        list.readKeys(keys, eligible().begin, plan().headDim);
-        list.readValues(values, eligible().begin, plan().headDim);
-        const std::vector<float> each = scoresOfHead(layer, head, keys, values);
-        scores.score.insert(scores.score.end(), each.begin(), each.end());
+        for (const kernels::EntryRange& part : competition().parts()) {
+            m_firstRow = std::max(part.begin, eligible().begin);
+            const std::uint32_t end = std::min(part.end, eligible().end);
+            if (m_firstRow >= end)
+                continue;
+            keys.resize(std::size_t{end - m_firstRow} * plan().headDim);
+            values.resize(keys.size());
+            list.readKeys(keys, m_firstRow, plan().headDim);
+            list.readValues(values, m_firstRow, plan().headDim);
+            const std::vector<float> each = scoresOfHead(layer, head, keys, values);
+            scores.score.insert(scores.score.end(), each.begin(), each.end());
+        }
     }
     return scores;
 }
@@ -74,28 +71,75 @@ AttentionScorer::AttentionScorer(const DocumentPlan& plan, const std::string& na
     , m_sums(plan.layers)
 {}
 
+bool AttentionScorer::votesNow() const
+{
+    if (!selects() || rowsRead() == 0)
+        return false;
+    return m_votes == Votes::AllRows || inLastBlock() || partRead().end == rowsRead();
+}
+
+/// The part in which the block handed out last ends; the first one has the prefix, too.
+kernels::EntryRange AttentionScorer::partRead() const
+{
+    const auto& parts = competition().parts();
+    const auto part = std::ranges::find_if(
+        parts, [&](const kernels::EntryRange& each) { return each.end >= rowsRead(); });
+    return {part == parts.begin() ? 0 : part->begin, part->end};
+}
+
+/// The rows that get weights from the block under way.
+kernels::EntryRange AttentionScorer::scoredNow() const
+{
+    const kernels::EntryRange part = partRead();
+    const std::uint32_t begin = std::max(part.begin, eligible().begin);
+    const std::uint32_t end =
+        inChunks() ? part.end - competition().window() : std::min(rowsRead(), eligible().end);
+    return {begin, std::max(begin, end)};
+}
+
 void AttentionScorer::onAttention(const LayerStep& step, Scorer& scorer)
 {
     if (!votesNow())
         return;
-    const auto rows = static_cast<std::uint32_t>(step.rows.size());
-    const std::uint32_t read = step.rows.back() + 1;
+    const kernels::EntryRange part = partRead();
     kernels::ScoreSpec spec;
-    spec.scored = {eligible().begin, std::clamp(read, eligible().begin, eligible().end)};
-    spec.normaliser = kernels::Normaliser::Full;
+    spec.scored = scoredNow();
+    if (spec.scored.begin == spec.scored.end)
+        return;
+    spec.normaliser = inChunks() ? kernels::Normaliser::Subset : kernels::Normaliser::Full;
+    spec.subset = {&part, 1};
     spec.rows = kernels::RowReduction::Sum;
     spec.heads = m_heads;
-    spec.firstRow = m_votes == Votes::AllRows ? 0 : rows - m_votingRows;
-    const std::uint32_t scored = spec.scored.end - spec.scored.begin;
-    if (scored == 0)
-        return;
-    const std::vector<float> weights = scorer.run(spec);
-    std::vector<float>& sums = m_sums[step.layer];
+    spec.firstRow = m_votes == Votes::AllRows ? 0 : step.rows.size() - m_votingRows;
+    addSums(step.layer, spec.scored, scorer.run(spec));
+}
+
+void AttentionScorer::addSums(std::uint32_t layer, const kernels::EntryRange& rows,
+                              std::span<const float> weights)
+{
+    std::vector<float>& sums = m_sums[layer];
     sums.resize(std::size_t{eligibleRows()} * plan().kvHeads);
-    for (std::uint32_t head = 0; head < plan().kvHeads; ++head) {
-        for (std::uint32_t j = 0; j < scored; ++j)
-            sums[std::size_t{head} * eligibleRows() + j] += weights[std::size_t{head} * scored + j];
+    const std::size_t count = rows.end - rows.begin;
+    for (std::size_t head = 0; head < plan().kvHeads; ++head) {
+        float* own = &sums[head * eligibleRows() + rows.begin - eligible().begin];
+        for (std::size_t j = 0; j < count; ++j)
+            own[j] += weights[head * count + j];
     }
+}
+
+std::vector<float> AttentionScorer::sumsOf(std::uint32_t layer,
+                                           const kernels::EntryRange& rows) const
+{
+    std::vector<float> own;
+    if (m_sums[layer].empty())
+        return own;
+    for (std::size_t head = 0; head < plan().kvHeads; ++head) {
+        const auto begin =
+            m_sums[layer].begin() +
+            static_cast<std::ptrdiff_t>(head * eligibleRows() + rows.begin - eligible().begin);
+        own.insert(own.end(), begin, begin + (rows.end - rows.begin));
+    }
+    return own;
 }
 
 std::vector<std::byte> AttentionScorer::jobState() const
@@ -103,8 +147,8 @@ std::vector<std::byte> AttentionScorer::jobState() const
     if (!votesNow())
         return {};
     ByteWriter writer;
-    for (const auto& layer : m_sums)
-        writer.putArray(std::span<const float>(layer));
+    for (std::uint32_t layer = 0; layer < plan().layers; ++layer)
+        writer.putArray(std::span<const float>(sumsOf(layer, scoredNow())));
     return writer.take();
 }
 
@@ -113,12 +157,17 @@ void AttentionScorer::restoreJobState(const Job& /*job*/, std::span<const std::b
     if (!votesNow())
         return;
     ByteReader reader(state, "The saved progress of " + m_name);
-    const std::size_t expected =
-        rowsRead() > eligible().begin ? std::size_t{eligibleRows()} * plan().kvHeads : 0;
-    for (auto& layer : m_sums) {
-        layer = reader.getArray<float>("scores");
-        if (layer.size() != expected)
+    const kernels::EntryRange rows = scoredNow();
+    const std::size_t expected = std::size_t{rows.end - rows.begin} * plan().kvHeads;
+    for (std::uint32_t layer = 0; layer < plan().layers; ++layer) {
+        const auto sums = reader.getArray<float>("scores");
+        if (sums.size() != expected)
             reader.fail("scores");
+        // What was stored has all earlier sums in it.
+        if (!m_sums[layer].empty() && !inChunks())
+            std::ranges::fill(m_sums[layer], 0.0F);
+        if (expected > 0)
+            addSums(layer, rows, sums);
     }
     reader.expectEnd();
 }

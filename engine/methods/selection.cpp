@@ -1,7 +1,5 @@
 #include "engine/methods/selection.h"
 
-#include "kernels/select.h"
-
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -31,6 +29,8 @@ public:
     {
         std::size_t cells = 0;
         bool hasRaw = true;
+        if (!layers.empty())
+            m_ties = layers.front().ties;
         for (const LayerScores& layer : layers) {
             cells += layer.heads;
             hasRaw = hasRaw && !layer.raw.empty();
@@ -60,7 +60,7 @@ public:
     HeadLists top(std::size_t count) const
     {
         HeadLists lists(m_cells);
-        for (const std::uint32_t index : selectTop(m_score, m_raw, count, TieRule::LowerIndex))
+        for (const std::uint32_t index : selectTop(m_score, m_raw, count, m_ties))
             lists[index % m_cells].push_back(static_cast<std::uint32_t>(index / m_cells));
         return lists;
     }
@@ -69,23 +69,13 @@ private:
     std::size_t m_cells = 0; // lists: (layer, head)
     std::vector<float> m_score;
     std::vector<float> m_raw;
+    TieRule m_ties = TieRule::LowerIndex;
 };
 
-/// Left aligned: entry s, read at position p, is turned by s - p. Only for lists of one length.
-void moveToSlots(KvStore& store, const DocumentPlan& plan)
+std::vector<std::uint32_t> bestOf(const LayerScores& scores, std::uint32_t head, std::size_t places)
 {
-    const std::uint32_t length = store.list(0, 0).length();
-    std::vector<std::int32_t> deltas(length);
-    for (std::uint32_t layer = 0; layer < plan.layers; ++layer) {
-        for (std::uint32_t head = 0; head < plan.kvHeads; ++head) {
-            KvList& list = store.list(layer, head);
-            for (std::uint32_t slot = 0; slot < length; ++slot)
-                deltas[slot] = static_cast<std::int32_t>(slot) - store.position(list.row(slot));
-            list.editKeys({0, length}, plan.headDim,
-                          [&](std::span<float> keys) { plan.rotate(keys, deltas); });
-        }
-    }
-    store.setNextPosition(static_cast<std::int32_t>(length));
+    return selectTop(headOf(scores.score, scores, head), headOf(scores.raw, scores, head), places,
+                     scores.ties);
 }
 
 } // namespace
@@ -93,10 +83,8 @@ void moveToSlots(KvStore& store, const DocumentPlan& plan)
 HeadLists selectUniform(const LayerScores& scores, std::size_t places)
 {
     HeadLists lists;
-    for (std::uint32_t head = 0; head < scores.heads; ++head) {
-        lists.push_back(selectTop(headOf(scores.score, scores, head),
-                                  headOf(scores.raw, scores, head), places, TieRule::LowerIndex));
-    }
+    for (std::uint32_t head = 0; head < scores.heads; ++head)
+        lists.push_back(bestOf(scores, head, places));
     return lists;
 }
 
@@ -111,12 +99,35 @@ HeadLists selectAdaKv(const LayerScores& scores, std::size_t places, std::size_t
     return flat.top(places * scores.heads);
 }
 
+std::vector<std::uint32_t> adaKvCounts(const LayerScores& scores, std::uint32_t places,
+                                       double floor, bool normalised)
+{
+    LayerScores counted = scores;
+    for (std::uint32_t head = 0; head < scores.heads && normalised; ++head) {
+        const auto own =
+            std::span(counted.score).subspan(std::size_t{head} * scores.tokens, scores.tokens);
+        double best = 0;
+        for (const std::uint32_t token : bestOf(scores, head, places))
+            best += static_cast<double>(own[token]);
+        const double sum = std::accumulate(own.begin(), own.end(), 0.0);
+        for (float& each : own)
+            each = static_cast<float>(static_cast<double>(each) * (sum == 0 ? 0 : best / sum));
+    }
+    counted.raw.clear();
+    const HeadLists top = TokenMajor({&counted, 1}).top(std::size_t{places} * scores.heads);
+    std::vector<std::uint32_t> counts;
+    for (const auto& list : top) {
+        const double exact =
+            static_cast<double>(list.size()) * (1 - floor) + std::floor(places * floor);
+        counts.push_back(
+            std::min(static_cast<std::uint32_t>(std::nearbyint(exact)), scores.tokens));
+    }
+    return counts;
+}
+
 std::vector<HeadLists> selectGlobal(std::span<const LayerScores> scores, std::size_t places)
 {
-    std::size_t cells = 0;
-    for (const LayerScores& layer : scores)
-        cells += layer.heads;
-    HeadLists lists = TokenMajor(scores).top(places * cells);
+    HeadLists lists = TokenMajor(scores).top(places);
     std::vector<HeadLists> chosen;
     auto next = std::make_move_iterator(lists.begin());
     for (const LayerScores& layer : scores) {
@@ -158,48 +169,89 @@ std::vector<std::uint32_t> pyramidPlaces(std::uint32_t base, std::uint32_t token
     return places;
 }
 
+void spreadChunkMeans(LayerScores& scores, std::span<const std::uint32_t> chunkOf)
+{
+    std::vector<double> own(scores.tokens);
+    for (std::size_t i = 0; i < scores.score.size(); ++i) {
+        const auto score = static_cast<double>(scores.score[i]);
+        own[i % scores.tokens] += scores.logarithmic ? std::exp(score) : score;
+    }
+    std::vector<float> means(scores.tokens);
+    for (std::size_t begin = 0, end = 0; begin < own.size(); begin = end) {
+        double sum = 0;
+        for (end = begin; end < own.size() && chunkOf[end] == chunkOf[begin]; ++end)
+            sum += own[end];
+        std::fill(means.begin() + static_cast<std::ptrdiff_t>(begin),
+                  means.begin() + static_cast<std::ptrdiff_t>(end),
+                  static_cast<float>(sum / static_cast<double>(end - begin)));
+    }
+    scores.raw.resize(scores.score.size());
+    for (std::size_t i = 0; i < scores.score.size(); ++i) {
+        scores.score[i] = means[i % scores.tokens];
+        scores.raw[i] = static_cast<float>(own[i % scores.tokens]);
+    }
+    scores.logarithmic = false;
+}
+
+namespace {
+
+HeadLists selectByAdaKv(const DocumentPlan& plan, const LayerScores& scores, const Places& places)
+{
+    const double floor = plan.setting("floor") / 100;
+    const auto variant = static_cast<int>(plan.setting("variant"));
+    if (variant != 0) {
+        const auto counts = adaKvCounts(scores, places.perHead, floor, variant == 2);
+        HeadLists lists;
+        for (std::uint32_t head = 0; head < scores.heads; ++head)
+            lists.push_back(bestOf(scores, head, counts[head]));
+        return lists;
+    }
+    const auto safe =
+        static_cast<std::uint32_t>(std::floor(floor * (places.perHead + places.protectedRows)));
+    return selectAdaKv(scores, places.perHead, safe - std::min(safe, places.protectedRows));
+}
+
+} // namespace
+
 std::vector<HeadLists> allocate(const DocumentPlan& plan, std::span<const LayerScores> scores,
-                                std::uint32_t places, std::uint32_t protectedRows)
+                                const Places& places)
 {
     const Allocator allocator = plan.stages.allocator.value_or(Allocator::Uniform);
     if (allocator == Allocator::Global)
-        return selectGlobal(scores, places);
-    std::vector<std::uint32_t> ofLayer(scores.size(), places);
+        return selectGlobal(scores, places.inAll);
+    std::vector<std::uint32_t> ofLayer(scores.size(), places.perHead);
     if (allocator == Allocator::Pyramid) {
-        ofLayer = pyramidPlaces(places, scores.front().tokens, plan.documentRows(), plan.layers,
+        const std::uint32_t tokens = scores.front().tokens;
+        ofLayer = pyramidPlaces(places.perHead, tokens, tokens + places.protectedRows, plan.layers,
                                 plan.setting("beta"));
     }
     std::vector<HeadLists> chosen;
     for (std::size_t layer = 0; layer < scores.size(); ++layer) {
-        if (allocator == Allocator::AdaKv) {
-            const auto safe = static_cast<std::uint32_t>(
-                std::floor(plan.setting("floor") / 100 * (places + protectedRows)));
-            chosen.push_back(selectAdaKv(scores[layer], places,
-                                         safe > protectedRows ? safe - protectedRows : 0));
-        } else {
-            chosen.push_back(selectUniform(scores[layer], ofLayer[layer]));
-        }
+        chosen.push_back(allocator == Allocator::AdaKv
+                             ? selectByAdaKv(plan, scores[layer], places)
+                             : selectUniform(scores[layer], ofLayer[layer]));
     }
     return chosen;
 }
 
-void applySelection(KvStore& store, const DocumentPlan& plan, kernels::EntryRange eligible,
-                    std::span<const HeadLists> chosen)
+std::vector<std::uint64_t> proportionalShares(std::uint64_t total,
+                                              std::span<const std::uint64_t> weights)
 {
-    std::vector<std::uint32_t> kept;
-    for (std::uint32_t layer = 0; layer < plan.layers; ++layer) {
-        for (std::uint32_t head = 0; head < plan.kvHeads; ++head) {
-            kept.resize(eligible.begin);
-            std::iota(kept.begin(), kept.end(), 0U);
-            for (const std::uint32_t token : chosen[layer][head])
-                kept.push_back(eligible.begin + token);
-            for (std::uint32_t row = eligible.end; row < plan.totalRows(); ++row)
-                kept.push_back(row);
-            store.list(layer, head).keep(kept, plan.headDim);
-        }
+    const auto sum =
+        static_cast<double>(std::accumulate(weights.begin(), weights.end(), std::uint64_t{0}));
+    std::vector<std::uint64_t> shares;
+    std::uint64_t running = 0;
+    std::uint64_t given = 0;
+    for (const std::uint64_t weight : weights) {
+        running += weight;
+        const auto upTo = static_cast<std::uint64_t>(
+            sum == 0 ? 0
+                     : std::floor(static_cast<double>(total) * static_cast<double>(running) / sum +
+                                  0.5));
+        shares.push_back(upTo - given);
+        given = upTo;
     }
-    if (plan.stages.compact)
-        moveToSlots(store, plan);
+    return shares;
 }
 
 } // namespace engine

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/methods/method.h"
+#include "kernels/select.h"
 
 #include <cstdint>
 #include <span>
@@ -16,6 +17,9 @@ struct LayerScores
     std::uint32_t tokens = 0;
     std::vector<float> score;
     std::vector<float> raw; // decides between equal scores; may be empty
+    /// Who wins when these are equal too: the earlier token and then the lower head, or the later.
+    kernels::cpu::TieRule ties = kernels::cpu::TieRule::LowerIndex;
+    bool logarithmic = false; // natural logarithms of the scores
 };
 
 /// For each KV head of a layer the chosen tokens, ascending.
@@ -30,8 +34,14 @@ HeadLists selectUniform(const LayerScores& scores, std::size_t places);
 /// earlier token, then the lower head.
 HeadLists selectAdaKv(const LayerScores& scores, std::size_t places, std::size_t guaranteed);
 
-/// One ranking over all layers and heads with `places` per head on average. Equal: the earlier
-/// token.
+/// The original's way to share the places of a layer, variant B of selection.md 3.12: what each of
+/// its heads may keep, by how many of the layer's best heads * places it has. The sum may differ
+/// from heads * places by a few. `floor` is the part of an equal share that is certain. With
+/// `normalised` a head counts by what its best places have of its sum.
+std::vector<std::uint32_t> adaKvCounts(const LayerScores& scores, std::uint32_t places,
+                                       double floor, bool normalised);
+
+/// One ranking over all layers and heads with `places` in all.
 std::vector<HeadLists> selectGlobal(std::span<const LayerScores> scores, std::size_t places);
 
 /// PyramidKV (Cai et al. 2024, arXiv 2406.02069), selection.md 3.3: places per head of each layer,
@@ -42,16 +52,25 @@ std::vector<std::uint32_t> pyramidPlaces(std::uint32_t base, std::uint32_t token
                                          std::uint32_t documentRows, std::uint32_t layers,
                                          double beta);
 
-/// Divides the places by the plan's allocator. `places` per head on average, over the
-/// `protectedRows` document rows per head that stay anyway.
-std::vector<HeadLists> allocate(const DocumentPlan& plan, std::span<const LayerScores> scores,
-                                std::uint32_t places, std::uint32_t protectedRows);
+/// ChunkKV (Liu et al. 2025, arXiv 2502.00299), selection.md 3.17: every token gets the mean of its
+/// chunk, summed over the heads, so that all heads of the layer choose the same. Inside a chunk the
+/// token's own sum decides. chunkOf: for each token its chunk, ascending.
+void spreadChunkMeans(LayerScores& scores, std::span<const std::uint32_t> chunkOf);
 
-/// Drops what was not chosen from a store that holds every row. Chosen tokens count from
-/// eligible.begin; rows outside `eligible` stay. With the stage `compact` the kept keys are then
-/// turned to the positions 0, 1, ... (selection.md 3.16) and the next position is the number of
-/// kept entries.
-void applySelection(KvStore& store, const DocumentPlan& plan, kernels::EntryRange eligible,
-                    std::span<const HeadLists> chosen);
+/// What allocators divide.
+struct Places
+{
+    std::uint32_t perHead = 0;
+    std::uint64_t inAll = 0;         // layers * heads * perHead but for rounding
+    std::uint32_t protectedRows = 0; // document rows per head that stay beside them
+};
+
+/// Divides the places by the plan's allocator.
+std::vector<HeadLists> allocate(const DocumentPlan& plan, std::span<const LayerScores> scores,
+                                const Places& places);
+
+/// `total` divided in proportion to the weights, by rounding the running sum: exact in all.
+std::vector<std::uint64_t> proportionalShares(std::uint64_t total,
+                                              std::span<const std::uint64_t> weights);
 
 } // namespace engine

@@ -249,5 +249,60 @@ TEST_CASE("6.7: AdaKV gives heads different numbers with an exact sum")
     CHECK(lists[1] == List{5, 6, 7, 8, 9, 16, 17});
     CHECK(selectAdaKv(pooledVotes(), 6, 6) == selectUniform(pooledVotes(), 6));
     const std::vector<LayerScores> layers{pooledVotes()};
-    CHECK(selectGlobal(layers, 6).front() == lists);
+    CHECK(selectGlobal(layers, 12).front() == lists);
+}
+
+TEST_CASE("6.7: AdaKV's original counts, whose sum may differ")
+{
+    CHECK(adaKvCounts(pooledVotes(), 6, 0.0, false) == List{5, 7});
+    CHECK(adaKvCounts(pooledVotes(), 6, 0.2, false) == List{5, 7});
+    CHECK(adaKvCounts(pooledVotes(), 6, 0.0, true) == List{9, 3});
+    CHECK(adaKvCounts(pooledVotes(), 6, 0.2, true) == List{8, 3});
+}
+
+TEST_CASE("6.12b: ChunkKV's means, the same for all heads")
+{
+    // The published vector has the window as one more than the largest score; sums are over heads.
+    LayerScores scores{kKvHeads, kTokens, {}, {}};
+    const LayerScores votes = pooledVotes();
+    const float largest = *std::ranges::max_element(votes.score) / 4;
+    for (std::size_t head = 0; head < kKvHeads; ++head) {
+        for (std::size_t j = 0; j < 20; ++j)
+            scores.score.push_back(votes.score[head * 20 + j] / 4); // a mean over four rows
+        scores.score.insert(scores.score.end(), 4, largest + 1);
+    }
+    List chunkOf;
+    for (std::uint32_t j = 0; j < kTokens; ++j)
+        chunkOf.push_back(j / 5);
+    LayerScores logarithms = scores;
+    logarithms.logarithmic = true;
+    for (float& each : logarithms.score)
+        each = std::log(each);
+    spreadChunkMeans(scores, chunkOf);
+    spreadChunkMeans(logarithms, chunkOf);
+    const std::vector<double> means{.073530, .089471, .100524, .071768, 2.139333};
+    for (std::size_t j = 0; j < kTokens; ++j) {
+        CHECK(scores.score[j] == doctest::Approx(means[j / 5]).epsilon(1e-5));
+        CHECK(scores.score[kTokens + j] == scores.score[j]);
+        CHECK(logarithms.score[j] == doctest::Approx(means[j / 5]).epsilon(1e-5));
+    }
+    // Chunks 4 and 2 whole, as published for two of five; a further place goes to the best token of
+    // the next chunk.
+    CHECK(selectUniform(scores, 9)[0] == List{10, 11, 12, 13, 14, 20, 21, 22, 23});
+    const HeadLists ten = selectUniform(scores, 10);
+    CHECK(ten[0] == ten[1]);
+    CHECK(ten[0].front() >= 5);
+    CHECK(ten[0].front() < 10);
+}
+
+TEST_CASE("shares are proportional and exact in all")
+{
+    const std::vector<std::uint64_t> weights{1024, 1024, 1024, 300};
+    const auto shares = proportionalShares(1001, weights);
+    CHECK(std::accumulate(shares.begin(), shares.end(), std::uint64_t{0}) == 1001);
+    for (std::size_t i = 0; i < shares.size(); ++i)
+        CHECK(std::abs(static_cast<double>(shares[i]) -
+                       1001.0 * static_cast<double>(weights[i]) / 3372) <= 1);
+    CHECK(proportionalShares(0, weights) == std::vector<std::uint64_t>(4));
+    CHECK(proportionalShares(3372, weights) == weights);
 }
