@@ -27,7 +27,8 @@ std::vector<float> gathered(const std::vector<float>& from, const LayerScores& s
     return out;
 }
 
-/// Left aligned: entry s, read at position p, is turned by s - p. Only for lists of one length.
+/// Key re-rotation (selection.md 3.16), left aligned: entry s, read at position p, is turned by
+/// s - p. Only for lists of one length.
 void moveToSlots(KvStore& store, const DocumentPlan& plan)
 {
     const std::uint32_t length = store.list(0, 0).length();

@@ -31,17 +31,19 @@ private:
 
 MethodEntry fullMethod()
 {
-    return {{.id = "full",
-             .title = "Everything",
-             .description = "Keeps every key and value. Largest and exact; what the others are "
-                            "compared with.",
-             .source = "Vaswani et al. 2017, arXiv 1706.03762",
-             .queryAgnostic = true,
-             .parameters = {},
-             .usesKeep = false},
-            [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
+    return {.info = {.id = "full",
+                     .title = "Everything",
+                     .description =
+                         "Keeps every key and value. Largest and exact; what the others are "
+                         "compared with.",
+                     .source = "Vaswani et al. 2017, arXiv 1706.03762",
+                     .queryAgnostic = true,
+                     .parameters = {},
+                     .usesKeep = false},
+            .make = [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
                 return std::make_unique<FullMethod>(plan);
-            }};
+            },
+            .keepsPinned = true};
 }
 
 } // namespace engine

@@ -37,7 +37,8 @@ MethodEntry kvzipHeadMethod()
                          "quick as reading alone. Keep about 0.6.",
                      .source = "Kim et al. 2025, arXiv 2505.23416",
                      .queryAgnostic = true,
-                     .parameters = headParameters()},
+                     .parameters = headParameters(),
+                     .extraPasses = 1},
             .make = [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
                 return std::make_unique<KvzipHeadMethod>(plan);
             },

@@ -66,7 +66,8 @@ MethodEntry kvzipPlusMethod()
                  "Takes about twice as long to prepare as reading alone.",
              .source = "Kim et al. 2025, arXiv 2505.23416; Jegou et al. 2025, KVzap",
              .queryAgnostic = true,
-             .parameters = kvzipParameters()},
+             .parameters = kvzipParameters(),
+             .extraPasses = 1},
             [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
                 return std::make_unique<KvzipPlusMethod>(plan);
             },

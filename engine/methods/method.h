@@ -138,8 +138,8 @@ struct MethodEntry
     std::function<std::unique_ptr<Method>(const DocumentPlan& plan)> make;
     Composition composition = Composition::Closed;
     Allocator allocator = Allocator::Uniform; // when no other is named
-    bool sharesKeys = false; // pages of its contexts may lack keys (KvList::releaseKeys)
     bool scoresChunks = true; // false: its score needs the whole document, so no chunkpress
+    bool sharesKeys = false; // pages of its contexts may lack keys (KvList::releaseKeys)
     bool keepsPinned = false; // of methods without stages: pinned tokens stay
     bool takesHeadTable = false;
 };
