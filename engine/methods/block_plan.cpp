@@ -31,6 +31,13 @@ BlockPlan::BlockPlan(const DocumentPlan& plan, std::uint32_t minimumLastRows,
     }
 }
 
+BlockPlan::BlockPlan(const DocumentPlan& plan, const std::vector<kernels::EntryRange>& jobs)
+    : m_plan(plan)
+{
+    for (const kernels::EntryRange& job : jobs)
+        m_ends.push_back(job.end);
+}
+
 std::optional<Job> BlockPlan::next()
 {
     if (finished())

@@ -15,6 +15,9 @@ public:
     BlockPlan(const DocumentPlan& plan, std::uint32_t minimumLastRows,
               std::span<const kernels::EntryRange> parts = {});
 
+    /// Just these jobs, which together are prefix and document.
+    BlockPlan(const DocumentPlan& plan, const std::vector<kernels::EntryRange>& jobs);
+
     /// The next block, or nothing when everything is read.
     std::optional<Job> next();
 

@@ -13,6 +13,7 @@ const std::vector<MethodEntry>& methodTable()
         kvzipHeadMethod(),
         keydiffMethod(),
         expectedAttentionMethod(),
+        compactorMethod(),
         snapkvMethod(),
         pyramidkvMethod(),
         tovaMethod(),

@@ -3,17 +3,10 @@
 // threads.
 
 #include "engine/methods/scorer_method.h"
+#include "engine/methods/seeded_bits.h"
 
 namespace engine {
 namespace {
-
-std::uint64_t mixed(std::uint64_t value)
-{
-    value += 0x9E3779B97F4A7C15ULL;
-    value = (value ^ (value >> 30U)) * 0xBF58476D1CE4E5B9ULL;
-    value = (value ^ (value >> 27U)) * 0x94D049BB133111EBULL;
-    return value ^ (value >> 31U);
-}
 
 class RandomMethod final : public CacheScorer
 {
@@ -29,11 +22,11 @@ private:
                                     std::span<const float> /*keys*/,
                                     std::span<const float> /*values*/) override
     {
-        const std::uint64_t list = mixed(mixed(m_seed) + layer * plan().kvHeads + head);
+        const std::uint64_t list = mixedBits(mixedBits(m_seed) + layer * plan().kvHeads + head);
         std::vector<float> scores(eligibleRows());
         for (std::uint32_t token = 0; token < scores.size(); ++token)
             scores[token] = static_cast<float>(
-                mixed(list + firstRow() - eligible().begin + token) >> 40U); // exact in a float
+                mixedBits(list + firstRow() - eligible().begin + token) >> 40U); // exact in a float
         return scores;
     }
 

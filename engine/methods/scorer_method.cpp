@@ -20,9 +20,12 @@ DocumentPlan withBlocksFor(DocumentPlan plan, AttentionScorer::Votes votes)
 
 } // namespace
 
-ScorerMethod::ScorerMethod(DocumentPlan plan, const std::string& name, const Protection& protection)
+ScorerMethod::ScorerMethod(DocumentPlan plan, const std::string& name, const Protection& protection,
+                           const std::vector<kernels::EntryRange>& jobs)
     : m_competition(std::move(plan), name, protection)
-    , m_blocks(m_competition.plan(), std::max(1U, m_competition.window()), m_competition.parts())
+    , m_blocks(jobs.empty() ? BlockPlan(m_competition.plan(), std::max(1U, m_competition.window()),
+                                        m_competition.parts())
+                            : BlockPlan(m_competition.plan(), jobs))
 {}
 
 void ScorerMethod::onJobEnd(const Job& /*job*/, KvStore& store)

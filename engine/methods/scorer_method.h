@@ -16,8 +16,10 @@ class ScorerMethod : public Method
 public:
     using Protection = engine::Protection;
 
-    /// Throws BadInput when the budget has no place beside the protected rows.
-    ScorerMethod(DocumentPlan plan, const std::string& name, const Protection& protection);
+    /// jobs: rows that are read together, in place of the plan's blocks. Throws BadInput when the
+    /// budget has no place beside the protected rows.
+    ScorerMethod(DocumentPlan plan, const std::string& name, const Protection& protection,
+                 const std::vector<kernels::EntryRange>& jobs = {});
 
     std::optional<Job> nextJob(const KvStore& /*store*/) final { return m_blocks.next(); }
     void onJobEnd(const Job& job, KvStore& store) final;

@@ -76,3 +76,8 @@ TEST_CASE("KVzip within each layer")
     // kvpress's layerwise ranking over the heads of a layer is AdaKV without a floor.
     compare("kvzip+adakv");
 }
+
+TEST_CASE("KVzip+ weighs rows and values as kvpress does")
+{
+    compare("kvzip-plus");
+}

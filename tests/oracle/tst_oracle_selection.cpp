@@ -45,6 +45,22 @@ TEST_CASE("keys turned to contiguous positions give the logits of kvpress's key 
     compare({"keydiff+compact", "snapkv+compact"});
 }
 
+TEST_CASE("ChunkPress cuts every chunk as kvpress does")
+{
+    compare({"keydiff+chunkpress", "knorm+chunkpress", "snapkv+chunkpress"});
+}
+
+TEST_CASE("ChunkKV keeps the chunks that kvpress keeps")
+{
+    compare({"keydiff+chunkkv", "snapkv+chunkkv"});
+}
+
+TEST_CASE("Compactor keeps what kvpress keeps")
+{
+    // The data are those of the paper's softmax scale and of the sketch that changes nothing.
+    compare({"compactor"});
+}
+
 TEST_CASE("Expected Attention without the covariance")
 {
     for (const Oracle& oracle : readOracles()) {

@@ -57,6 +57,7 @@ std::vector<std::string> testedIds()
                                  "keydiff+chunkpress+compact",
                                  "pyramidkv+chunkpress",
                                  "random+chunkkv",
+                                 "compactor+adakv",
                                  "kvzip+uniform+chunkkv",
                                  "tova+chunkkv+compact"};
     for (const MethodInfo& method : methods()) {
