@@ -35,7 +35,7 @@ KEEPS = [0.75, 0.5, 0.25]
 QUESTION_TOKENS = 6
 # Document lengths are multiples of 4, so that no way of rounding a budget matters.
 MODELS = {"llama-gqa-f32": ("p700", 640), "llama-mha-f32": ("p160", 152), "qwen2-f32": ("p160", 152),
-          "llama-nemo-f32": ("p160", 152)}
+          "llama-nemo-f32": ("p160", 152), "llama-yarn-f32": ("p700", 640)}
 
 
 class ScaledCompactorPress(CompactorPress):
@@ -164,6 +164,7 @@ def record(name):
 
 def main():
     logging.getLogger(kvpress.__name__).setLevel(logging.ERROR)
+    transformers.logging.set_verbosity_error()
     torch.manual_seed(0)
     torch.set_num_threads(1)
     for name in MODELS:

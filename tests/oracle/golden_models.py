@@ -86,6 +86,9 @@ def load(name, rope=None, attention="sdpa"):
             "high_freq_factor": 4.0,
             "original_max_position_embeddings": original,
         }
+    if "rope_scaling" in hparams:
+        kind, factor, original = hparams["rope_scaling"]
+        parameters = {"rope_type": kind, "factor": factor, "original_max_position_embeddings": original}
     parameters = {"rope_theta": hparams["rope_freq_base"], **(parameters if rope is None else rope)}
     config_class, model_class = {
         "llama": (LlamaConfig, LlamaForCausalLM),

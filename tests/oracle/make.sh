@@ -11,3 +11,4 @@ cd "$here"
 export HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1
 "$environment/bin/python" compression.py
 "$environment/bin/python" rope.py
+"$environment/bin/python" leverage.py

@@ -75,7 +75,8 @@ std::vector<Oracle> readOracles()
         return {};
     }
     std::vector<Oracle> oracles;
-    for (const char* name : {"llama-gqa-f32", "llama-mha-f32", "llama-nemo-f32", "qwen2-f32"})
+    for (const char* name :
+         {"llama-gqa-f32", "llama-mha-f32", "llama-nemo-f32", "llama-yarn-f32", "qwen2-f32"})
         oracles.push_back(readOracle(kData / (std::string(name) + ".json")));
     return oracles;
 }

@@ -47,17 +47,22 @@ TEST_CASE("keys turned to contiguous positions give the logits of kvpress's key 
 
 TEST_CASE("ChunkPress cuts every chunk as kvpress does")
 {
+    // Bridged in the data: inside ChunkPress kvpress's SnapKV turns the queries of every chunk to
+    // the positions of the document's end; it is handed the chunk's own.
     compare({"keydiff+chunkpress", "knorm+chunkpress", "snapkv+chunkpress"});
 }
 
 TEST_CASE("ChunkKV keeps the chunks that kvpress keeps")
 {
+    // Bridged: in kvpress a protected token wins its whole chunk, so SnapKV's window is one chunk.
     compare({"keydiff+chunkkv", "snapkv+chunkkv"});
 }
 
 TEST_CASE("Compactor keeps what kvpress keeps")
 {
-    // The data are those of the paper's softmax scale and of the sketch that changes nothing.
+    // Bridged in the data: the softmax scale, which kvpress leaves out, is put into the query
+    // weights while it scores; blocks divide the document, because its mask of a shorter one leaks;
+    // the sketch is the identity, which ours takes for one as wide as a head.
     compare({"compactor"});
 }
 
