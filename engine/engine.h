@@ -206,7 +206,8 @@ struct ContextInfo
     std::uint32_t kvHeads = 0;
 };
 
-class Context; // engine/dialog/context.h: an immutable prepared document
+class Context;      // engine/dialog/context.h: an immutable prepared document
+class AnswerMethod; // engine/methods/answering.h
 
 /// Reads a document once. Work is cut into blocks; after each, the new checkpoint pieces can be
 /// stored, and a later Preparation with the same arguments that is given them continues where the
@@ -318,7 +319,7 @@ struct Answer
     std::string text;
     std::uint32_t tokens = 0;
     std::uint64_t tokensInContext = 0; // document and conversation, as the model sees them
-    std::uint64_t tokensReread = 0;    // document tokens that had to be read again: 0
+    std::uint64_t tokensReread = 0;    // document tokens that ran through the model again
     double firstTokenSeconds = 0;
     double tokensPerSecond = 0;
     bool stoppedByUser = false;
@@ -335,6 +336,9 @@ public:
     /// question. Throws Mismatch when the context was made by another model.
     Conversation(std::shared_ptr<LoadedModel> model, std::shared_ptr<const Context> context,
                  std::vector<Exchange> earlier = {});
+    /// The same with a method for questions in place of the context's own.
+    Conversation(std::shared_ptr<LoadedModel> model, std::shared_ptr<const Context> context,
+                 std::vector<Exchange> earlier, std::unique_ptr<AnswerMethod> method);
     ~Conversation();
     Conversation(const Conversation&) = delete;
     Conversation& operator=(const Conversation&) = delete;

@@ -3,8 +3,9 @@
 #include "engine/dialog/prompt_tokens.h"
 #include "engine/dialog/sampler.h"
 #include "engine/dialog/stop_strings.h"
+#include "engine/dialog/tail.h"
+#include "engine/methods/method.h"
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <numeric>
@@ -15,7 +16,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kEvidencePlaces = 64;
-constexpr std::size_t kPromptBlock = 512;
 
 double secondsSince(Clock::time_point start)
 {
@@ -34,41 +34,40 @@ SamplingOptions samplingOf(const AskOptions& options)
     return sampling;
 }
 
+/// The document token of each row behind the prefix.
+std::vector<std::uint32_t> tokensOfRows(const Context& context)
+{
+    const auto known = context.tokenOfRow();
+    if (!known.empty())
+        return {known.begin(), known.end()};
+    std::vector<std::uint32_t> tokens(context.ranges().size());
+    std::iota(tokens.begin(), tokens.end(), 0U);
+    return tokens;
+}
+
+std::unique_ptr<AnswerMethod> answerMethodOf(const Context& context, LoadedModel& model)
+{
+    const MethodEntry entry = findMethod(context.info().method);
+    return entry.answer ? entry.answer(context, model) : std::make_unique<PlainAnswer>();
+}
+
 } // namespace
 
 class Conversation::Impl
 {
 public:
     Impl(std::shared_ptr<LoadedModel> loaded, std::shared_ptr<const Context> prepared,
-         std::vector<Exchange> earlierExchanges)
+         std::vector<Exchange> earlierExchanges, std::unique_ptr<AnswerMethod> method)
         : model(std::move(loaded))
         , context(std::move(prepared))
-        , store(context->store())
+        , tokenOfRow(tokensOfRows(*context))
+        , tail(*model, context->store(), std::move(method))
         , exchanges(std::move(earlierExchanges))
     {}
 
-    /// Reads tokens into the tail and returns the logits after the last one.
-    std::vector<float> read(std::span<const std::int32_t> tokens, Role role, LogitRows logits,
-                            Hooks& hooks, const std::stop_token& stop)
-    {
-        std::vector<float> last;
-        for (std::size_t begin = 0; begin < tokens.size(); begin += kPromptBlock) {
-            const std::size_t count = std::min(kPromptBlock, tokens.size() - begin);
-            Job job;
-            job.tokens.assign(tokens.begin() + static_cast<std::ptrdiff_t>(begin),
-                              tokens.begin() + static_cast<std::ptrdiff_t>(begin + count));
-            job.positions.resize(count);
-            std::iota(job.positions.begin(), job.positions.end(), store.nextPosition());
-            job.role = role;
-            job.logits = begin + count == tokens.size() ? logits : LogitRows::None;
-            last = model->transformer().run(std::move(job), store, hooks, stop).logits;
-        }
-        return last;
-    }
-
     void requireRoom(std::size_t tokens) const
     {
-        if (tokens + 1 > left()) {
+        if (tokens + 1 > tail.left()) {
             throw Error(ErrorCode::TooLarge,
                         "The conversation has filled the model's window of " +
                             std::to_string(model->config().contextLength) +
@@ -77,17 +76,9 @@ public:
         }
     }
 
-    std::uint64_t left() const
-    {
-        const auto used = static_cast<std::uint64_t>(store.nextPosition());
-        const std::uint64_t window = model->config().contextLength;
-        return window > used ? window - used : 0;
-    }
-
     /// Exchanges of a stored conversation are read when the first question comes.
     void readEarlier(const PromptTokens& prompts, const std::stop_token& stop)
     {
-        Hooks none;
         for (; inTail < exchanges.size(); ++inTail) {
             const Exchange& exchange = exchanges[inTail];
             auto tokens = prompts.turn(std::span(exchanges).first(inTail), exchange.question);
@@ -95,7 +86,8 @@ public:
                 model->tokenizer().encode(exchange.answer, SpecialTokens::AsText, false).ids;
             tokens.insert(tokens.end(), answer.begin(), answer.end());
             requireRoom(tokens.size());
-            read(tokens, Role::Query, LogitRows::None, none, stop);
+            if (!tail.method().takeExchange(tokens, tail.store(), stop))
+                tail.read(tokens, Role::Query, LogitRows::None, stop);
         }
     }
 
@@ -110,12 +102,13 @@ public:
     void generate(std::vector<float> logits, const AskOptions& options,
                   const std::function<void(std::string_view)>& onText, const std::stop_token& stop,
                   Clock::time_point start, Answer& answer, Generated& generated);
-    void collectEvidence(const KvStore::Mark& beforeLast, std::int32_t lastOfQuestion,
+    void collectEvidence(Tail::Snapshot beforeLast, std::int32_t lastOfQuestion,
                          const Generated& generated, Answer& answer);
 
     std::shared_ptr<LoadedModel> model;
     std::shared_ptr<const Context> context;
-    KvStore store;
+    std::vector<std::uint32_t> tokenOfRow; // of the context's store
+    Tail tail;
     std::vector<Exchange> exchanges;
     std::size_t inTail = 0; // exchanges that the tail holds
 };
@@ -128,7 +121,6 @@ void Conversation::Impl::generate(std::vector<float> logits, const AskOptions& o
     Sampler sampler(samplingOf(options));
     Utf8Stream characters;
     StopStrings stops(options.stopStrings);
-    Hooks none;
     const auto emit = [&](std::string text) {
         // Tokens carry the blank in front of a word; an answer does not begin with one.
         if (answer.text.empty()) {
@@ -163,11 +155,11 @@ void Conversation::Impl::generate(std::vector<float> logits, const AskOptions& o
         emit(stops.push(characters.push(piece)));
         if (stops.isStopped())
             break;
-        answer.reachedLimit = generated.ids.size() >= options.maxTokens || left() <= 1;
+        answer.reachedLimit = generated.ids.size() >= options.maxTokens || tail.left() <= 1;
         if (answer.reachedLimit)
             break;
         const std::array<std::int32_t, 1> next{id};
-        logits = read(next, Role::Generated, LogitRows::Last, none, {});
+        logits = tail.read(next, Role::Generated, LogitRows::Last, {});
     }
     if (!stops.isStopped())
         emit(stops.push(characters.finish()) + stops.finish());
@@ -178,15 +170,14 @@ void Conversation::Impl::generate(std::vector<float> logits, const AskOptions& o
 /// The rows that chose a sentence's tokens are the ones before them: they are run once more,
 /// sentence by sentence, with the sums of their attention taken. The tail then ends with the
 /// answer's last token, which generating had no need to read.
-void Conversation::Impl::collectEvidence(const KvStore::Mark& beforeLast,
-                                         std::int32_t lastOfQuestion, const Generated& generated,
-                                         Answer& answer)
+void Conversation::Impl::collectEvidence(Tail::Snapshot beforeLast, std::int32_t lastOfQuestion,
+                                         const Generated& generated, Answer& answer)
 {
     if (generated.ids.empty())
         return;
     std::vector<std::int32_t> rows{lastOfQuestion};
     rows.insert(rows.end(), generated.ids.begin(), generated.ids.end());
-    store.truncate(beforeLast);
+    tail.goBack(std::move(beforeLast));
     std::size_t row = 0;
     for (const ByteRange& sentence : splitSentences(answer.text)) {
         std::size_t end = row;
@@ -195,22 +186,33 @@ void Conversation::Impl::collectEvidence(const KvStore::Mark& beforeLast,
             ++end;
         if (end == row)
             break;
-        EvidenceHooks hooks(context->prefixRows(),
+        EvidenceHooks hooks(tail.method(), context->prefixRows(),
                             static_cast<std::uint32_t>(context->ranges().size()),
-                            context->tokenOfRow());
-        read(std::span(rows).subspan(row, end - row), Role::Generated, LogitRows::None, hooks, {});
+                            tail.method().tokenOfRow().value_or(tokenOfRow));
+        tail.read(std::span(rows).subspan(row, end - row), Role::Generated, LogitRows::None, hooks,
+                  {});
         answer.evidence.push_back({sentence, hooks.places(kEvidencePlaces)});
         row = end;
     }
-    Hooks none;
-    read(std::span(rows).subspan(row), Role::Generated, LogitRows::None, none, {});
+    tail.read(std::span(rows).subspan(row), Role::Generated, LogitRows::None, {});
 }
 
 Conversation::Conversation(std::shared_ptr<LoadedModel> model,
                            std::shared_ptr<const Context> context, std::vector<Exchange> earlier)
-    : m_impl(std::make_unique<Impl>(std::move(model), std::move(context), std::move(earlier)))
 {
-    checkIdentity(m_impl->context->info(), *m_impl->model, {});
+    checkIdentity(context->info(), *model, {});
+    auto method = answerMethodOf(*context, *model);
+    m_impl = std::make_unique<Impl>(std::move(model), std::move(context), std::move(earlier),
+                                    std::move(method));
+}
+
+Conversation::Conversation(std::shared_ptr<LoadedModel> model,
+                           std::shared_ptr<const Context> context, std::vector<Exchange> earlier,
+                           std::unique_ptr<AnswerMethod> method)
+{
+    checkIdentity(context->info(), *model, {});
+    m_impl = std::make_unique<Impl>(std::move(model), std::move(context), std::move(earlier),
+                                    std::move(method));
 }
 
 Conversation::~Conversation() = default;
@@ -223,32 +225,32 @@ Answer Conversation::ask(const std::string& question, const AskOptions& options,
     Impl& impl = *m_impl;
     const auto start = Clock::now();
     const PromptTokens prompts(*impl.model, impl.context->systemText(), options.raw);
-    const KvStore::Mark beforeAll = impl.store.mark();
-    const auto undo = [&impl, beforeAll, inTailBefore = impl.inTail] {
-        impl.store.truncate(beforeAll);
+    Tail::Snapshot beforeAll = impl.tail.snapshot();
+    const auto undo = [&impl, &beforeAll, inTailBefore = impl.inTail] {
+        impl.tail.goBack(std::move(beforeAll));
         impl.inTail = inTailBefore;
     };
+    const std::uint64_t readBefore = impl.model->transformer().documentRowsRun();
     Answer answer;
     Impl::Generated generated;
     try {
         impl.readEarlier(prompts, stop);
         const auto tokens = prompts.turn(impl.exchanges, question);
         impl.requireRoom(tokens.size());
-        Hooks none;
-        impl.read(std::span(tokens).first(tokens.size() - 1), Role::Query, LogitRows::None, none,
-                  stop);
-        const KvStore::Mark beforeLast = impl.store.mark();
-        auto logits =
-            impl.read(std::span(tokens).last(1), Role::Query, LogitRows::Last, none, stop);
+        impl.tail.method().beforeQuestion(tokens, impl.tail.store(), stop);
+        impl.tail.read(std::span(tokens).first(tokens.size() - 1), Role::Query, LogitRows::None,
+                       stop);
+        Tail::Snapshot beforeLast = impl.tail.snapshot();
+        auto logits = impl.tail.read(std::span(tokens).last(1), Role::Query, LogitRows::Last, stop);
         impl.generate(std::move(logits), options, onText, stop, start, answer, generated);
-        impl.collectEvidence(beforeLast, tokens.back(), generated, answer);
-        answer.tokensInContext = impl.store.rowCount();
+        impl.collectEvidence(std::move(beforeLast), tokens.back(), generated, answer);
+        answer.tokensInContext = impl.tail.store().rowCount();
     } catch (const Error& error) {
         undo();
         if (error.code() != ErrorCode::Cancelled)
             throw;
         answer.stoppedByUser = true;
-        answer.tokensInContext = impl.store.rowCount();
+        answer.tokensInContext = impl.tail.store().rowCount();
         return answer;
     } catch (...) {
         undo();
@@ -256,16 +258,13 @@ Answer Conversation::ask(const std::string& question, const AskOptions& options,
     }
     impl.exchanges.push_back({question, answer.text});
     impl.inTail = impl.exchanges.size();
-    const auto& roles = impl.store.roles();
-    const auto& prepared = impl.context->store().roles();
-    answer.tokensReread = static_cast<std::uint64_t>(std::ranges::count(roles, Role::Document) -
-                                                     std::ranges::count(prepared, Role::Document));
+    answer.tokensReread = impl.model->transformer().documentRowsRun() - readBefore;
     return answer;
 }
 
 std::uint64_t Conversation::tokensLeft() const
 {
-    return m_impl->left();
+    return m_impl->tail.left();
 }
 
 } // namespace engine

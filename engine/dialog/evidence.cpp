@@ -6,12 +6,35 @@
 
 namespace engine {
 
-EvidenceHooks::EvidenceHooks(std::uint32_t prefixRows, std::uint32_t documentTokens,
+EvidenceHooks::EvidenceHooks(Hooks& method, std::uint32_t prefixRows, std::uint32_t documentTokens,
                              std::span<const std::uint32_t> tokenOfRow)
-    : m_prefixRows(prefixRows)
+    : m_method(method)
+    , m_prefixRows(prefixRows)
     , m_tokenOfRow(tokenOfRow)
     , m_mass(documentTokens)
 {}
+
+void EvidenceHooks::onRows(Job& job)
+{
+    m_method.onRows(job);
+}
+
+void EvidenceHooks::onProjections(const LayerStep& step, std::span<const float> normed,
+                                  std::span<const float> query, std::span<const float> key,
+                                  std::span<const float> value)
+{
+    m_method.onProjections(step, normed, query, key, value);
+}
+
+void EvidenceHooks::segments(const LayerStep& step, std::vector<Segment>& segments)
+{
+    m_method.segments(step, segments);
+}
+
+bool EvidenceHooks::keepsQuery(const LayerStep& step) const
+{
+    return m_method.keepsQuery(step);
+}
 
 bool EvidenceHooks::needsLse(const LayerStep& /*step*/) const
 {
@@ -20,11 +43,34 @@ bool EvidenceHooks::needsLse(const LayerStep& /*step*/) const
 
 void EvidenceHooks::onAttention(const LayerStep& step, Scorer& scorer)
 {
-    const KvStore& store = *step.store;
-    const std::uint32_t heads = store.shape().kvHeads;
+    m_method.onAttention(step, scorer);
+    const std::size_t count = scorer.segments().size();
+    for (std::size_t index = 0; index < count; ++index)
+        addSegment(step, scorer, index);
+}
+
+std::optional<std::vector<std::uint32_t>> EvidenceHooks::onResidual(const LayerStep& step,
+                                                                    std::span<const float> hidden)
+{
+    return m_method.onResidual(step, hidden);
+}
+
+bool EvidenceHooks::stopAfter(const LayerStep& step)
+{
+    return m_method.stopAfter(step);
+}
+
+/// Entries of the prefix are the first ones of every list: it is never dropped.
+void EvidenceHooks::addSegment(const LayerStep& step, Scorer& scorer, std::size_t index)
+{
+    const std::vector<std::uint32_t>& layers = scorer.segments()[index].valueLayers;
+    const std::uint32_t heads = step.store->shape().kvHeads;
+    const auto listOf = [&](std::uint32_t head) -> const KvList& {
+        return step.store->list(layers.empty() ? step.layer : layers[head], head);
+    };
     std::uint32_t end = m_prefixRows;
     for (std::uint32_t head = 0; head < heads; ++head)
-        end = std::max(end, store.list(step.layer, head).length());
+        end = std::max(end, listOf(head).length());
     if (end == m_prefixRows)
         return;
     kernels::ScoreSpec spec;
@@ -32,18 +78,18 @@ void EvidenceHooks::onAttention(const LayerStep& step, Scorer& scorer)
     spec.normaliser = kernels::Normaliser::Full;
     spec.rows = kernels::RowReduction::Sum;
     spec.heads = kernels::HeadReduction::Sum;
-    const std::vector<float> scores = scorer.run(spec);
+    const std::vector<float> scores = scorer.runOn(index, spec);
     const std::size_t width = end - m_prefixRows;
     for (std::uint32_t head = 0; head < heads; ++head) {
-        const KvList& list = store.list(step.layer, head);
+        const KvList& list = listOf(head);
         for (std::uint32_t entry = m_prefixRows; entry < list.length(); ++entry) {
             const std::uint32_t place = list.row(entry) - m_prefixRows;
-            if (place >= (m_tokenOfRow.empty() ? m_mass.size() : m_tokenOfRow.size()))
+            if (place >= m_tokenOfRow.size())
                 break;
             // A damaged key can make a share that is no number; it must not spoil the order.
             const float share = scores[head * width + entry - m_prefixRows];
             if (std::isfinite(share))
-                m_mass[m_tokenOfRow.empty() ? place : m_tokenOfRow[place]] += share;
+                m_mass[m_tokenOfRow[place]] += share;
         }
     }
 }

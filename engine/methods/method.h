@@ -13,6 +13,8 @@
 
 namespace engine {
 
+class AnswerMethod;      // engine/methods/answering.h
+class Context;           // engine/dialog/context.h
 struct BeaconParameters; // engine/model/beacon.h
 
 /// How the places are divided among layers and heads.
@@ -142,6 +144,10 @@ struct MethodEntry
     bool sharesKeys = false; // pages of its contexts may lack keys (KvList::releaseKeys)
     bool keepsPinned = false; // of methods without stages: pinned tokens stay
     bool takesHeadTable = false;
+    /// What becomes of the method while questions are answered; empty when its context is read like
+    /// a full one. Throws Damaged when the context's method state is not what it left there.
+    std::function<std::unique_ptr<AnswerMethod>(const Context& context, LoadedModel& model)>
+        answer = {};
 };
 
 /// Every method, in the order in which the user sees them.

@@ -48,6 +48,16 @@ public:
     /// block, later rows included: (rows, kvHeads) ranges. With Normaliser::Subset.
     virtual std::vector<float> run(const kernels::ScoreSpec& spec,
                                    std::span<const kernels::EntryRange> visible) = 0;
+
+    /// What the rows attended to in this layer. The passes above are over the first segment with
+    /// this layer's lists and queries.
+    virtual std::span<const Segment> segments() const { return {}; }
+    /// A pass over one of the segments with its own lists and queries. With Normaliser::Full the
+    /// weights are those among the entries of all segments.
+    virtual std::vector<float> runOn(std::size_t /*segment*/, const kernels::ScoreSpec& spec)
+    {
+        return run(spec);
+    }
 };
 
 /// What a method can do inside the layer loop (hooks h1 to h6). The loop knows no method: a method

@@ -75,6 +75,8 @@ JobResult Transformer::runLayers(Job job, KvStore& store, Hooks& hooks, const st
     rows.orders.resize(job.positions.size());
     const std::uint32_t firstRow = job.roles.empty() ? store.appendRows(job.positions, job.role)
                                                      : store.appendRows(job.positions, job.roles);
+    m_documentRowsRun += static_cast<std::uint64_t>(
+        std::count(store.roles().begin() + firstRow, store.roles().end(), Role::Document));
     std::iota(rows.orders.begin(), rows.orders.end(), firstRow);
     rows.indices.resize(rows.orders.size());
     std::iota(rows.indices.begin(), rows.indices.end(), 0U);

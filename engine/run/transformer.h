@@ -30,11 +30,14 @@ public:
     const RopeTable& ropeTable() const { return m_rope; }
     const ModelConfig& config() const { return m_config; }
     Backend& backend() { return m_backend; }
+    /// Rows with the role Document that were run so far, in all stores.
+    std::uint64_t documentRowsRun() const { return m_documentRowsRun; }
     /// Bytes of the buffers held between layers.
     std::size_t bufferBytes() const;
 
 private:
     struct Rows; // the state of one job
+    class LayerScorer;
 
     JobResult runLayers(Job job, KvStore& store, Hooks& hooks, const std::stop_token& stop);
     void runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks);
@@ -61,6 +64,7 @@ private:
     const Weights& m_weights;
     Backend& m_backend;
     RopeTable m_rope;
+    std::uint64_t m_documentRowsRun = 0;
     KvStore::LayerViews m_views;
     KvStore::LayerViews m_mixedViews; // of a segment with keys or values of other layers
     std::vector<float> m_normed, m_query, m_key, m_value, m_attended, m_lse, m_partOut, m_partLse,

@@ -7,42 +7,51 @@
 #include <cmath>
 
 namespace engine {
-namespace {
 
-class LayerScorer final : public Scorer
+class Transformer::LayerScorer final : public Scorer
 {
 public:
-    LayerScorer(Backend& backend, std::span<const float> query,
-                std::span<const kernels::KvListView> lists, const Segment& segment,
-                std::span<const float> lse, const kernels::AttentionShape& shape)
-        : m_backend(backend)
-        , m_query(query)
-        , m_lists(lists)
-        , m_segment(segment)
+    LayerScorer(Transformer& transformer, const Rows& rows, const LayerStep& step,
+                std::span<const float> lse)
+        : m_transformer(transformer)
+        , m_rows(rows)
+        , m_step(step)
         , m_lse(lse)
-        , m_shape(shape)
+        , m_shape(transformer.attentionShape(rows))
     {}
 
     std::vector<float> run(const kernels::ScoreSpec& spec,
                            std::span<const kernels::EntryRange> visible) override
     {
-        std::vector<float> scores(m_lists.size() * (spec.scored.end - spec.scored.begin));
-        m_backend.scorePass(scores, m_query, m_lists,
-                            visible.empty() ? std::span(m_segment.visible) : visible, m_lse, spec,
-                            m_shape);
-        return scores;
+        return pass(spec, m_transformer.m_query, m_transformer.m_views.lists,
+                    visible.empty() ? std::span(m_rows.segments.front().visible) : visible);
+    }
+
+    std::span<const Segment> segments() const override { return m_rows.segments; }
+
+    std::vector<float> runOn(std::size_t segment, const kernels::ScoreSpec& spec) override
+    {
+        const Segment& each = m_rows.segments[segment];
+        return pass(spec, m_transformer.queryOf(each, m_rows),
+                    m_transformer.listsOf(each, m_step.layer, *m_step.store), each.visible);
     }
 
 private:
-    Backend& m_backend;
-    std::span<const float> m_query;
-    std::span<const kernels::KvListView> m_lists;
-    const Segment& m_segment;
-    std::span<const float> m_lse;
-    const kernels::AttentionShape& m_shape;
-};
+    std::vector<float> pass(const kernels::ScoreSpec& spec, std::span<const float> query,
+                            std::span<const kernels::KvListView> lists,
+                            std::span<const kernels::EntryRange> visible)
+    {
+        std::vector<float> scores(lists.size() * (spec.scored.end - spec.scored.begin));
+        m_transformer.m_backend.scorePass(scores, query, lists, visible, m_lse, spec, m_shape);
+        return scores;
+    }
 
-} // namespace
+    Transformer& m_transformer;
+    const Rows& m_rows;
+    const LayerStep& m_step;
+    std::span<const float> m_lse;
+    kernels::AttentionShape m_shape;
+};
 
 kernels::AttentionShape Transformer::attentionShape(const Rows& rows) const
 {
@@ -107,9 +116,8 @@ void Transformer::attend(const Rows& rows, std::uint32_t layer, const KvStore& s
 
 void Transformer::score(const Rows& rows, const LayerStep& step, bool withLse, Hooks& hooks)
 {
-    const kernels::AttentionShape shape = attentionShape(rows);
-    const std::span<const float> lse = withLse ? std::span<const float>(m_lse) : std::span<float>();
-    LayerScorer scorer(m_backend, m_query, m_views.lists, rows.segments.front(), lse, shape);
+    LayerScorer scorer(*this, rows, step,
+                       withLse ? std::span<const float>(m_lse) : std::span<float>());
     hooks.onAttention(step, scorer);
 }
 

@@ -138,6 +138,10 @@ TEST_CASE("shares that are no numbers do not enter the evidence")
         {
             return {0.25F, std::numeric_limits<float>::quiet_NaN(), 0.75F};
         }
+        std::span<const Segment> segments() const override { return m_segments; }
+
+    private:
+        std::vector<Segment> m_segments{1};
     };
     const auto backend = makeCpuBackend(1, kernels::cpu::Activations::F32);
     KvStore store({1, 1, 32}, KvType::F16);
@@ -146,7 +150,9 @@ TEST_CASE("shares that are no numbers do not enter the evidence")
     store.appendRows(positions, Role::Document);
     const std::vector<float> values(4 * 32, 0.5F);
     store.appendKv(0, values, values, rows, *backend);
-    EvidenceHooks hooks(1, 3);
+    Hooks none;
+    const std::vector<std::uint32_t> tokens{0, 1, 2};
+    EvidenceHooks hooks(none, 1, 3, tokens);
     BrokenScorer scorer;
     LayerStep step;
     step.store = &store;
