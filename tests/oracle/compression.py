@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import kvpress
@@ -152,7 +153,7 @@ def record(name):
             found.append({"method": title, "settings": settings, "keep": keep, **zipped.run(make(1 - keep))})
     return {
         "model": name,
-        "made with": {"kvpress": "0.5.5", "transformers": transformers.__version__, "torch": torch.__version__},
+        "made with": {"kvpress": version("kvpress"), "transformers": transformers.__version__, "torch": torch.__version__},
         "document": document,
         "question": question,
         "voting rows": VOTING_ROWS,
