@@ -5,9 +5,12 @@
 // Deviations from the reference: the prefix of the prompt stays raw (its skip_first); sinks are the
 // first rows, taken once and not held twice (4.6); keys are stored turned and are turned again only
 // when their window ends, which gives the same numbers (4.2); a ratio must divide the window. The
-// text behind the last full window stays raw with its beacons, and so do questions and answers (its
-// skip_last).
+// text behind the last full window stays raw with its beacons. Questions and answers stay raw
+// without beacons (its skip_last) unless "turns" asks for the reference's way.
 
+#include "engine/dialog/context.h"
+#include "engine/kv/byte_stream.h"
+#include "engine/methods/answering.h"
 #include "engine/methods/beacon_window.h"
 #include "engine/methods/method.h"
 #include "engine/model/model.h"
@@ -50,6 +53,38 @@ std::uint32_t chooseRatio(const DocumentPlan& plan, const BeaconConfig& config)
                 "The beacons of this model were trained for the ratios " + allowed +
                     "so the setting ratio must be one of them, 0 to keep all text, or 1 to choose "
                     "by the share to keep.");
+}
+
+/// What questions need to know of how the text was read.
+struct BeaconState
+{
+    BeaconShape shape;
+    std::uint32_t inWindow = 0;
+    std::string identity; // of the beacon parameters
+};
+
+std::vector<std::byte> writeState(const BeaconState& state)
+{
+    ByteWriter writer;
+    writer.put(state.shape);
+    writer.put(state.inWindow);
+    writer.putText(state.identity);
+    return writer.take();
+}
+
+BeaconState readState(std::span<const std::byte> bytes)
+{
+    ByteReader reader(bytes, "The prepared document");
+    BeaconState state;
+    state.shape = reader.get<BeaconShape>("beacon window");
+    state.inWindow = reader.get<std::uint32_t>("place in the beacon window");
+    state.identity = reader.getText("beacon parameters");
+    reader.expectEnd();
+    const BeaconShape& shape = state.shape;
+    if (shape.window == 0 || (shape.ratio > 0 && shape.window % shape.ratio != 0) ||
+        state.inWindow >= shape.window)
+        reader.fail("beacon window");
+    return state;
 }
 
 BeaconShape shapeOf(const DocumentPlan& plan)
@@ -95,6 +130,26 @@ public:
             m_window.compact(store, m_plan.rotate);
     }
 
+    std::vector<std::byte> jobState() const override
+    {
+        const auto identity = std::as_bytes(std::span(m_plan.beacon().identity));
+        return {identity.begin(), identity.end()};
+    }
+
+    void restoreJobState(const Job& /*job*/, std::span<const std::byte> state) override
+    {
+        if (!std::ranges::equal(state, jobState())) {
+            throw Error(ErrorCode::Mismatch,
+                        "The saved progress was made with other beacon parameters than those "
+                        "beside the model now. Prepare the document again.");
+        }
+    }
+
+    std::vector<std::byte> artefactState() const override
+    {
+        return writeState({m_window.shape(), m_window.inWindow(), m_plan.beacon().identity});
+    }
+
     double totalCost() const override { return m_plan.totalRows(); }
     double doneCost() const override { return m_done; }
 
@@ -114,35 +169,97 @@ private:
     std::uint32_t m_done = 0;
 };
 
+std::function<void(std::span<float>, std::span<const std::int32_t>)> rotationOf(LoadedModel& model)
+{
+    return [&model](std::span<float> keys, std::span<const std::int32_t> deltas) {
+        const RopeTable& table = model.transformer().ropeTable();
+        model.backend().rope(keys, deltas, table.frequencies, 1, model.config().headDim,
+                             model.config().pairing, 1.0F);
+    };
+}
+
+/// Questions and answers are text like the document's: read in windows, and let go of behind their
+/// beacons.
+class BeaconAnswer final : public AnswerMethod
+{
+public:
+    BeaconAnswer(const BeaconState& state, LoadedModel& model)
+        : m_window(state.shape, state.inWindow)
+        , m_model(&model)
+    {}
+
+    std::unique_ptr<AnswerMethod> clone() const override
+    {
+        return std::make_unique<BeaconAnswer>(*this);
+    }
+
+    std::size_t rowsPerJob(Role /*role*/) const override { return m_window.room(); }
+
+    void onRows(Job& job) override
+    {
+        const std::vector<std::int32_t> text = std::exchange(job.tokens, {});
+        const std::vector<std::int32_t> positions = std::exchange(job.positions, {});
+        m_window.addRows(job, text, positions.front(),
+                         static_cast<std::int32_t>(m_model->config().vocabularySize),
+                         LoadedModel::kBeaconWeightSet);
+    }
+
+    void afterJob(const Job& /*job*/, KvStore& store) override
+    {
+        if (m_window.isFull())
+            m_window.compact(store, rotationOf(*m_model));
+    }
+
+private:
+    BeaconWindow m_window;
+    LoadedModel* m_model; // outlives every conversation with it
+};
+
+std::unique_ptr<AnswerMethod> answerOf(const Context& context, LoadedModel& model)
+{
+    const BeaconState state = readState(context.methodState());
+    const auto turns = context.info().settings.find("turns");
+    if (state.shape.ratio == 0 || turns == context.info().settings.end() || turns->second == 0)
+        return std::make_unique<PlainAnswer>();
+    if (state.identity != model.beacon().identity) {
+        throw Error(ErrorCode::Mismatch,
+                    "The document was prepared with other beacon parameters than those beside " +
+                        model.info().name +
+                        " now. Put the earlier ones back, or prepare the document again.");
+    }
+    return std::make_unique<BeaconAnswer>(state, model);
+}
+
 } // namespace
 
 MethodEntry activationBeaconMethod()
 {
     MethodEntry entry;
-    entry.info = {.id = "activation-beacon",
-                  .title = "Trained summaries (Activation Beacon)",
-                  .description =
-                      "Reads the text in windows and keeps one trained beacon for every few "
-                      "tokens in their place. Needs parameters that were trained for the model.",
-                  .source = "Zhang et al. 2024, arXiv 2401.03462",
-                  .queryAgnostic = true,
-                  .parameters =
-                      {
-                          {"ratio",
-                           "tokens that one beacon stands for: 2, 4, 8, 16 or 32 as trained, 0 to "
-                           "keep all text, "
-                           "1 to choose by the share to keep (tokens)",
-                           0, 32, kRatioByShare},
-                          {"adapt",
-                           "chooses the ratio with which the text and this many more tokens fit "
-                           "the window; 0 "
-                           "does not (tokens)",
-                           0, 1 << 20, 0},
-                      },
-                  .needsTraining = true};
+    entry.info = {
+        .id = "activation-beacon",
+        .title = "Trained summaries (Activation Beacon)",
+        .description = "Reads the text in windows and keeps one trained beacon for every few "
+                       "tokens in their place. Needs parameters that were trained for the model.",
+        .source = "Zhang et al. 2024, arXiv 2401.03462",
+        .queryAgnostic = true,
+        .parameters =
+            {
+                {"ratio",
+                 "what one beacon stands for: 2, 4, 8, 16 or 32 as trained, 0 to keep all text, "
+                 "1 to choose by the share to keep (tokens)",
+                 0, 32, kRatioByShare},
+                {"adapt",
+                 "chooses the ratio with which the text and this many more fit the window; 0 does "
+                 "not (tokens)",
+                 0, 1 << 20, 0},
+                {"turns", "1: questions and answers are compressed like the text; 0: they stay raw",
+                 0, 1, 0},
+            },
+        .needsTraining = true};
     entry.make = [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
         return std::make_unique<ActivationBeaconMethod>(plan);
     };
+    entry.answer = answerOf;
     return entry;
 }
 

@@ -42,7 +42,7 @@ DocumentPlan BeaconModel::plan(std::vector<std::int32_t> prefix, std::vector<std
 BeaconRun runBeacon(const BeaconModel& model, const DocumentPlan& plan)
 {
     LoadedModel& loaded = *model.model();
-    BeaconRun run{KvStore(loaded.kvShape(), KvType::F32), {}, {}, {}};
+    BeaconRun run{KvStore(loaded.kvShape(), KvType::F32), {}, {}, {}, {}};
     const auto method = activationBeaconMethod().make(plan);
     std::uint32_t rows = 0;
     while (auto job = method->nextJob(run.store)) {
@@ -60,6 +60,7 @@ BeaconRun runBeacon(const BeaconModel& model, const DocumentPlan& plan)
         method->onJobEnd(*job, run.store);
         run.jobs.push_back(std::move(*job));
     }
+    run.artefactState = method->artefactState();
     return run;
 }
 

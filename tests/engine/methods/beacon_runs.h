@@ -39,6 +39,7 @@ struct BeaconRun
     std::vector<engine::Job> jobs;                // as they were run
     std::vector<std::vector<float>> logits;       // after each token of the text
     std::vector<std::vector<float>> beaconLogits; // at each beacon
+    std::vector<std::byte> artefactState;
 };
 
 /// Runs the method on a plan with float32 keys and values, all logits kept.

@@ -92,6 +92,28 @@ TEST_CASE("a stored document is read again as it was")
     CHECK(a.tokensReread == 0);
 }
 
+TEST_CASE("a conversation whose turns are compressed answers, cites and can be told again")
+{
+    const BeaconModel model({.window = 16});
+    PrepareOptions made = options(4);
+    made.settings["turns"] = 1;
+    const auto context = prepared(model, made);
+    const AskOptions ask{.maxTokens = 40, .raw = true};
+    Conversation first(model.model(), context);
+    const std::uint64_t before = first.tokensLeft();
+    const std::string longQuestion = std::string(kText) + " Who sold the mule, and what then?";
+    const Answer one = first.ask(longQuestion, ask, {});
+    const Answer two = first.ask("And the surveyor?", ask, {});
+    CHECK(one.tokensReread == 0);
+    CHECK_FALSE(one.evidence.empty());
+    // One token a byte: many more were read than positions used.
+    const std::uint64_t read = longQuestion.size() + 17 + one.tokens + two.tokens;
+    CHECK(2 * (before - first.tokensLeft()) < read);
+    Conversation second(model.model(), context);
+    CHECK(second.ask(longQuestion, ask, {}).text == one.text);
+    CHECK(second.ask("And the surveyor?", ask, {}).text == two.text);
+}
+
 TEST_CASE("an interrupted preparation gives the same bytes")
 {
     const BeaconModel model({.window = 16, .sinks = 2});
@@ -111,6 +133,18 @@ TEST_CASE("an interrupted preparation gives the same bytes")
         REQUIRE(segments.size() == whole.size());
         CHECK(std::equal(segments.begin() + 1, segments.end(), whole.begin() + 1));
     }
+}
+
+TEST_CASE("progress made with other beacon parameters is not continued")
+{
+    const BeaconModel model({.window = 16});
+    const BeaconModel other({.window = 16, .type = "F16"});
+    Preparation first(model.model(), kText, options(2));
+    first.advance();
+    const auto piece = first.takeCheckpoint();
+    Preparation second(other.model(), kText, options(2));
+    CHECK_THROWS_WITH_AS(second.restore(piece), doctest::Contains("other beacon parameters"),
+                         Error);
 }
 
 TEST_CASE("a question behind the document stays raw and sees the beacons as in the reference")
