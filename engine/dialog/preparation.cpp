@@ -168,8 +168,10 @@ bool Preparation::advance(std::stop_token stop)
     if (!impl.next)
         return false;
     const Stopwatch watch;
-    impl.model->transformer().run(*impl.next, impl.store, *impl.method, std::move(stop));
+    const JobResult result =
+        impl.model->transformer().run(*impl.next, impl.store, *impl.method, std::move(stop));
     const Job job = std::move(*impl.next);
+    impl.method->onJobResult(job, result);
     impl.checkpoint = writeJobCheckpoint(
         job, impl.store, {impl.method->jobState(), watch.seconds(), peakResidentBytes()});
     impl.endJob(job);

@@ -119,6 +119,26 @@ std::size_t KvStore::bytes() const
     return total;
 }
 
+void KvStore::spreadRows(std::span<const std::uint32_t> newRows, std::uint32_t total)
+{
+    assert(newRows.size() == rowCount() && rowCount() <= total);
+    std::vector<std::int32_t> positions(total);
+    std::vector<Role> roles(total, Role::Document);
+    std::size_t next = 0;
+    for (std::uint32_t row = 0; row < total; ++row) {
+        if (next < newRows.size() && newRows[next] == row) {
+            positions[row] = m_positions[next];
+            roles[row] = m_roles[next++];
+        } else if (row > 0) {
+            positions[row] = positions[row - 1];
+        }
+    }
+    for (KvList& each : m_lists)
+        each.renumber(newRows);
+    m_positions = std::move(positions);
+    m_roles = std::move(roles);
+}
+
 void KvStore::adoptRows(std::vector<std::int32_t> positions, std::vector<Role> roles,
                         std::int32_t nextPosition)
 {

@@ -99,6 +99,9 @@ public:
     /// h0: the next job, or nothing when the document is done. Called once after each job's end.
     virtual std::optional<Job> nextJob(const KvStore& store) = 0;
 
+    /// What a job that was run, not replayed, gave: its logits or hidden rows, for jobState().
+    virtual void onJobResult(const Job& /*job*/, const JobResult& /*result*/) {}
+
     /// h7: after a job, whether it was run or replayed from a checkpoint; may drop, turn or
     /// truncate.
     virtual void onJobEnd(const Job& /*job*/, KvStore& /*store*/) {}
@@ -179,6 +182,7 @@ MethodEntry knormMethod();
 MethodEntry kvzipHeadMethod();
 MethodEntry kvzipMethod();
 MethodEntry kvzipPlusMethod();
+MethodEntry llmlinguaMethod();
 MethodEntry observedAttentionMethod();
 MethodEntry podMethod();
 MethodEntry pyramidkvMethod();

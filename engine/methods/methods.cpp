@@ -22,6 +22,7 @@ const std::vector<MethodEntry>& methodTable()
         knormMethod(),
         streamingLlmMethod(),
         activationBeaconMethod(),
+        llmlinguaMethod(),
         randomMethod(),
         fullMethod(),
         // A new method: its file, its declaration in method.h, a line here.
