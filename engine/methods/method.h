@@ -174,6 +174,7 @@ std::map<std::string, double> completeSettings(const MethodInfo& info,
 // One per file in this folder.
 MethodEntry activationBeaconMethod();
 MethodEntry compactorMethod();
+MethodEntry claMethod();
 MethodEntry expectedAttentionMethod();
 MethodEntry fullMethod();
 MethodEntry h2oMethod();

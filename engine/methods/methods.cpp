@@ -22,6 +22,8 @@ const std::vector<MethodEntry>& methodTable()
         knormMethod(),
         streamingLlmMethod(),
         activationBeaconMethod(),
+        podMethod(),
+        claMethod(),
         llmlinguaMethod(),
         randomMethod(),
         fullMethod(),

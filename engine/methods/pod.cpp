@@ -7,7 +7,7 @@
 
 #include "engine/kv/byte_stream.h"
 #include "engine/methods/block_plan.h"
-#include "engine/methods/shared_keys.h"
+#include "engine/methods/pod_answer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -102,6 +102,8 @@ public:
         m_read = m_blocks.rowsHandedOut();
     }
 
+    std::vector<std::byte> artefactState() const override { return writeSharedKeys(m_keys); }
+
     double totalCost() const override
     {
         return probeCost() + m_blocks.costUpTo(m_plan.totalRows());
@@ -163,25 +165,30 @@ private:
 
 MethodEntry podMethod()
 {
-    return {
-        {.id = "pod",
-         .title = "Layers share distant keys (PoD)",
-         .description = "Keeps every token; layers that look at the same places share the keys "
-                        "of distant ones. Meant for models trained for it; an experiment with "
-                        "others.",
-         .source = "Proximal tokens over distant tokens, public review thread, 2024",
-         .queryAgnostic = true,
-         .parameters =
-             {{"similarity", "how alike layers must attend to share (percent)", 0, 100, 90},
-              {"group", "layers that share; 0: as measured (layers)", 0, 1024, 0},
-              {"sinks", "first tokens with keys in every layer (tokens)", 0, 4096, 16},
-              {"recent", "recent tokens with keys in every layer (tokens)", 1, 1 << 20, 4080},
-              {"scores", "1: share queries and keys; 0: keys only", 0, 1, 1},
-              {"calibration", "first tokens on which layers are compared (tokens)", 16, 8192, 2048},
-              {"rows", "rows that are compared (tokens)", 1, 256, 16}}},
-        [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
-            return std::make_unique<PodMethod>(plan);
-        }};
+    MethodEntry entry;
+    entry.info = {
+        .id = "pod",
+        .title = "Layers share distant keys (PoD)",
+        .description =
+            "Keeps every token; layers that look at the same places share the keys of distant "
+            "ones. Meant for models trained for it; an experiment with others.",
+        .source = "Proximal tokens over distant tokens, public review thread, 2024",
+        .queryAgnostic = true,
+        .parameters =
+            {{"similarity", "how alike layers must attend to share (percent)", 0, 100, 90},
+             {"group", "layers that share; 0: as measured (layers)", 0, 1024, 0},
+             {"sinks", "first tokens with keys in every layer (tokens)", 0, 4096, 16},
+             {"recent", "recent tokens with keys in every layer (tokens)", 1, 1 << 20, 4080},
+             {"scores", "1: share queries and keys; 0: keys only", 0, 1, 1},
+             {"calibration", "first tokens on which layers are compared (tokens)", 16, 8192, 2048},
+             {"rows", "rows that are compared (tokens)", 1, 256, 16}},
+        .usesKeep = false};
+    entry.make = [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
+        return std::make_unique<PodMethod>(plan);
+    };
+    entry.answer = [](const Context& context, LoadedModel&) { return makePodAnswer(context); };
+    entry.sharesKeys = true;
+    return entry;
 }
 
 } // namespace engine

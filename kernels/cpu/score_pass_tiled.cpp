@@ -102,6 +102,8 @@ EntryRange seenByRows(const Pass& pass, std::size_t kvHead, std::size_t first, s
     for (std::size_t i = first; i < first + count; ++i) {
         const EntryRange& range =
             pass.call.visible[(pass.rows.first + i) * pass.call.shape.kvHeads + kvHead];
+        if (range.begin >= range.end)
+            continue;
         seen.begin = std::min(seen.begin, range.begin);
         seen.end = std::max(seen.end, range.end);
     }
@@ -183,12 +185,19 @@ public:
         const std::size_t scoredPages = (pass.call.spec.scored.end + kPageRows - 1) / kPageRows;
         const std::size_t endPage =
             std::min({firstPage + kPagesAtOnce, scoredPages, list.pages.size()});
+        m_pages = endPage - std::min(firstPage, endPage);
         m_memory =
             std::make_unique_for_overwrite<float[]>(kPagesAtOnce * expandedKeyFloats(headDim));
-        for (std::size_t page = firstPage; page < endPage; ++page)
-            m_keys[m_pages++] =
-                expandKeysAvx2(m_memory.get() + (page - firstPage) * expandedKeyFloats(headDim),
-                               list.pages[page], page * kPageRows, headDim);
+        // Pages that no row sees are left alone: they may have no keys.
+        const EntryRange seen = seenByRows(pass, kvHead, 0, pass.rows.count);
+        for (std::size_t page = 0; page < m_pages; ++page) {
+            const std::size_t begin = (firstPage + page) * kPageRows;
+            if (seen.begin >= begin + kPageRows || seen.end <= begin)
+                continue;
+            m_keys[page] = expandKeysAvx2(m_memory.get() + page * expandedKeyFloats(headDim),
+                                          list.pages[firstPage + page], begin, headDim);
+            m_isSeen[page] = true;
+        }
     }
 
     void addRows();
@@ -203,6 +212,7 @@ private:
     std::vector<double> m_scores; // (group, kPagesAtOnce, kPageRows)
     std::unique_ptr<float[]> m_memory;
     std::array<ExpandedKeys, kPagesAtOnce> m_keys;
+    std::array<bool, kPagesAtOnce> m_isSeen{};
     std::size_t m_pages = 0;
     std::size_t m_firstPage;
 };
@@ -222,6 +232,8 @@ void PageScorer::addChunk(const Chunk& chunk, std::size_t member)
         m_pass.normalisers.data() + head * m_pass.rows.count + chunk.firstRow();
     const bool isMaximum = m_pass.term == ScoreTerm::Maximum;
     for (std::size_t page = 0; page < m_pages; ++page) {
+        if (!m_isSeen[page])
+            continue;
         std::array<float, kPageRows> scores{};
         scores.fill(isMaximum ? -kInfinity : 0.0F);
         addScoresAvx2(scores.data(), chunk.tile(), normalisers, m_keys[page], m_pass.term);
