@@ -117,6 +117,8 @@ struct MethodParameter
     double minimum = 0;
     double maximum = 0;
     double defaultValue = 0;
+    /// A choice among words: the value is the place of the word. Empty: a number.
+    std::vector<std::string> words = {};
 };
 
 struct MethodInfo
@@ -148,6 +150,12 @@ struct StageInfo
 
 /// Every stage.
 std::vector<StageInfo> stages();
+
+/// The value of a setting of a method as a person writes it: a number, or one of the words of the
+/// setting. Throws BadInput naming the known keys or words.
+double parseSetting(const std::string& method, const std::string& key, const std::string& text);
+/// The word of a value, or the number; also for settings that the method no longer has.
+std::string settingText(const std::string& method, const std::string& key, double value);
 
 // ------------------------------------------------------------------------------------- preparation
 
@@ -204,6 +212,8 @@ struct ContextInfo
     double seconds = 0;            // of work, in all runs: a kill loses that of one block
     std::uint32_t layers = 0;
     std::uint32_t kvHeads = 0;
+    std::string rope;         // how positions turn keys, as one line (RopeConfig::canonical)
+    std::uint64_t window = 0; // positions that document and conversation have together
 };
 
 class Context;      // engine/dialog/context.h: an immutable prepared document
@@ -215,8 +225,9 @@ class AnswerMethod; // engine/methods/answering.h
 class Preparation
 {
 public:
-    /// Throws Error: BadInput for options, TooLarge for a document longer than the model's window
-    /// (the sentence names both and what to do).
+    /// Throws Error: BadInput for options, TooLarge for a document longer than the window that the
+    /// model, the rope setting and the method make together (the sentence names them and what to
+    /// do).
     Preparation(std::shared_ptr<LoadedModel> model, std::string_view documentText,
                 const PrepareOptions& options);
     ~Preparation();

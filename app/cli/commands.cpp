@@ -1,7 +1,5 @@
 #include "app/cli/commands.h"
 
-#include <cstdlib>
-
 namespace app {
 
 Output outputOf(const CommonOptions& common)
@@ -34,21 +32,20 @@ engine::LoadOptions loadOptions(const CommonOptions& common)
     return options;
 }
 
-std::map<std::string, double> parseSettings(const std::vector<std::string>& settings)
+std::map<std::string, double> parseSettings(const std::string& method,
+                                            const std::vector<std::string>& settings)
 {
     std::map<std::string, double> values;
     for (const std::string& each : settings) {
         const std::size_t equals = each.find('=');
-        char* end = nullptr;
-        const double value =
-            equals == std::string::npos ? 0 : std::strtod(each.c_str() + equals + 1, &end);
-        if (end == nullptr || end == each.c_str() + equals + 1 || *end != '\0') {
+        if (equals == std::string::npos || equals == 0) {
             throw engine::Error(engine::ErrorCode::BadInput,
                                 "\"" + each +
-                                    "\" is not a setting. Write --set key=number, for instance "
-                                    "--set window=64.");
+                                    "\" is not a setting. Write --set key=value, for instance "
+                                    "--set rope=yarn.");
         }
-        values[each.substr(0, equals)] = value;
+        const std::string key = each.substr(0, equals);
+        values[key] = engine::parseSetting(method, key, each.substr(equals + 1));
     }
     return values;
 }

@@ -105,8 +105,9 @@ void bench(const CommonOptions& common, const BenchArguments& arguments);
 Output outputOf(const CommonOptions& common);
 std::unique_ptr<Library> openLibrary(const CommonOptions& common, OpenMode mode);
 engine::LoadOptions loadOptions(const CommonOptions& common);
-/// "key=value" pairs as numbers. Throws BadInput.
-std::map<std::string, double> parseSettings(const std::vector<std::string>& settings);
+/// "key=value" pairs, checked by the method's table. Throws BadInput.
+std::map<std::string, double> parseSettings(const std::string& method,
+                                            const std::vector<std::string>& settings);
 /// The running program, for starting import workers.
 std::filesystem::path thisProgram();
 

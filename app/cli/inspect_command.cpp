@@ -1,6 +1,7 @@
 #include "app/cli/commands.h"
 #include "engine/error.h"
 
+#include <cctype>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -113,13 +114,21 @@ void inspectContext(const CommonOptions& common, RecordId context)
                                        inspection.counts.begin() + (layer + 1) * info.kvHeads));
     }
     const double cells = static_cast<double>(info.layers) * info.kvHeads;
+    json settings = json::object();
+    for (const auto& [key, value] : info.settings) {
+        const std::string text = engine::settingText(info.method, key, value);
+        settings[key] =
+            std::isalpha(static_cast<unsigned char>(text.front())) != 0 ? json(text) : json(value);
+    }
     std::vector<double> shareOfToken;
     for (const std::uint16_t count : inspection.retention)
         shareOfToken.push_back(count / cells);
     output.value({{"context", context},
                   {"model", info.modelName},
                   {"method", info.method},
-                  {"settings", info.settings},
+                  {"settings", settings},
+                  {"rope", info.rope},
+                  {"window", info.window},
                   {"store", engine::storeFormatName({info.store, info.coded})},
                   {"tokens", info.tokens},
                   {"kept_fraction", info.keptFraction},

@@ -1,5 +1,6 @@
 #include "app/cli/commands.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -44,7 +45,8 @@ json parametersJson(const std::vector<engine::MethodParameter>& parameters)
                         {"unit", meaning.unit},
                         {"minimum", parameter.minimum},
                         {"maximum", parameter.maximum},
-                        {"default", parameter.defaultValue}});
+                        {"default", parameter.defaultValue},
+                        {"words", parameter.words}});
     }
     return list;
 }
@@ -87,10 +89,36 @@ void addParameters(Rows& rows, const std::string& owner,
 {
     for (const engine::MethodParameter& parameter : parameters) {
         const Meaning meaning = meaningOf(parameter);
-        rows.push_back({owner, parameter.key, shortNumber(parameter.defaultValue),
-                        shortNumber(parameter.minimum) + " to " + shortNumber(parameter.maximum),
-                        meaning.unit.empty() ? "-" : meaning.unit, meaning.text});
+        const bool isChoice = !parameter.words.empty();
+        rows.push_back(
+            {owner, parameter.key,
+             isChoice ? parameter.words[static_cast<std::size_t>(parameter.defaultValue)]
+                      : shortNumber(parameter.defaultValue),
+             isChoice ? joined(parameter.words)
+                      : shortNumber(parameter.minimum) + " to " + shortNumber(parameter.maximum),
+             meaning.unit.empty() ? "-" : meaning.unit, meaning.text});
     }
+}
+
+/// What every method has is listed once.
+std::vector<engine::MethodParameter> takeCommon(std::vector<engine::MethodInfo>& methods)
+{
+    std::vector<engine::MethodParameter> common;
+    for (const engine::MethodParameter& parameter : methods.front().parameters) {
+        const auto has = [&](const engine::MethodInfo& method) {
+            return std::ranges::find(method.parameters, parameter.key,
+                                     &engine::MethodParameter::key) != method.parameters.end();
+        };
+        if (std::ranges::all_of(methods, has))
+            common.push_back(parameter);
+    }
+    for (engine::MethodInfo& method : methods) {
+        std::erase_if(method.parameters, [&](const engine::MethodParameter& parameter) {
+            return std::ranges::find(common, parameter.key, &engine::MethodParameter::key) !=
+                   common.end();
+        });
+    }
+    return common;
 }
 
 } // namespace
@@ -98,15 +126,17 @@ void addParameters(Rows& rows, const std::string& owner,
 void listMethods(const CommonOptions& common)
 {
     const Output output = outputOf(common);
-    const std::vector<engine::MethodInfo> methods = engine::methods();
+    std::vector<engine::MethodInfo> methods = engine::methods();
     const std::vector<engine::StageInfo> stages = engine::stages();
     json methodList = json::array();
     json stageList = json::array();
     Rows overview{{"METHOD", "QUESTION", "TRAINING", "EXTRA PASSES", "STAGES", "TITLE"}};
     Rows parameters{{"OF", "--set", "DEFAULT", "RANGE", "UNIT", "MEANING"}};
     Rows sources{{"METHOD", "SOURCE", "WHAT IT DOES"}};
-    for (const engine::MethodInfo& method : methods) {
+    for (const engine::MethodInfo& method : methods)
         methodList.push_back(methodJson(method));
+    addParameters(parameters, "every method", takeCommon(methods));
+    for (const engine::MethodInfo& method : methods) {
         overview.push_back({method.id, method.queryAgnostic ? "not needed" : "made for one",
                             method.needsTraining ? "needed" : "-", shortNumber(method.extraPasses),
                             joined(method.stages), method.title});

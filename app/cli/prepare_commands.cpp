@@ -29,7 +29,7 @@ engine::PrepareOptions prepareOptions(const PrepareArguments& arguments)
     const engine::StoreFormat format = engine::parseStoreFormat(arguments.store);
     options.store = format.type;
     options.coded = format.coded;
-    options.settings = parseSettings(arguments.settings);
+    options.settings = parseSettings(arguments.method, arguments.settings);
     return options;
 }
 

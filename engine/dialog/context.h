@@ -38,13 +38,14 @@ private:
 };
 
 /// Segments 1.. put together as the header segment says, whichever model made them. `shape` is the
-/// one expected. Throws Damaged.
+/// one expected, `rope` the table of the keys when it is not the model's own. Throws Damaged.
 std::shared_ptr<const Context>
 readContext(const KvShape& shape, std::span<const std::byte> headerSegment,
-            const std::function<std::vector<std::byte>(std::size_t)>& readSegment);
+            const std::function<std::vector<std::byte>(std::size_t)>& readSegment,
+            std::shared_ptr<const RopeTable> rope = nullptr);
 
-/// Throws Mismatch when a context belongs to another model, or (with a non-empty `textHash`) to
-/// another text.
+/// Throws Mismatch when a context belongs to another model or to other settings of its positions,
+/// or (with a non-empty `textHash`) to another text.
 void checkIdentity(const ContextInfo& info, const LoadedModel& model, std::string_view textHash);
 
 } // namespace engine

@@ -13,7 +13,7 @@ namespace engine {
 
 constexpr std::uint32_t kContextMagic = 0x58435045; // "EPCX"
 constexpr std::uint32_t kSegmentMagic = 0x53435045; // "EPCS"
-constexpr std::uint32_t kContextVersion = 2;
+constexpr std::uint32_t kContextVersion = 3;
 constexpr std::uint8_t kNoKeysBit = 0x80;        // in a page's type: its keys are another layer's
 constexpr std::size_t kSegmentBytes = 4U << 20U; // a segment is closed when its pages pass this
 constexpr std::uint64_t kMaxTokens = 1ULL << 27U;

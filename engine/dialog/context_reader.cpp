@@ -5,6 +5,7 @@
 #include "engine/dialog/context_format.h"
 #include "engine/kv/page_coder.h"
 #include "engine/methods/method.h"
+#include "engine/methods/rope_settings.h"
 #include "engine/model/model.h"
 
 #include <algorithm>
@@ -203,6 +204,12 @@ void checkIdentity(const ContextInfo& info, const LoadedModel& model, std::strin
                                              ", not for " + model.info().name +
                                              ". Choose that model, or prepare the document again.");
     }
+    if (info.rope != ropeOf(model.config(), info.settings).canonical() ||
+        info.window != windowOf(model.config(), info.settings)) {
+        throw Error(ErrorCode::Mismatch,
+                    "The document was prepared with other settings of the model's positions than "
+                    "the ones stored with it. Prepare it again.");
+    }
     if (!textHash.empty() && info.textHash != textHash) {
         throw Error(ErrorCode::Mismatch,
                     "The document's text has changed since it was prepared. Prepare it again.");
@@ -232,6 +239,8 @@ void writeContextInfo(ByteWriter& writer, const ContextInfo& info)
     writer.put(info.layers);
     writer.put(info.kvHeads);
     writer.put(static_cast<std::uint8_t>(info.coded));
+    writer.putText(info.rope);
+    writer.put(info.window);
 }
 
 ContextInfo readContextInfo(ByteReader& reader)
@@ -267,6 +276,8 @@ ContextInfo readContextInfo(ByteReader& reader)
     if (coded > 1)
         reader.fail("coding");
     info.coded = coded == 1;
+    info.rope = reader.getText("positions");
+    info.window = reader.get<std::uint64_t>("window");
     if (info.tokens > kMaxTokens || info.prefixTokens > kMaxTokens)
         reader.fail("tokens");
     if (!std::isfinite(info.keep) || !std::isfinite(info.keptFraction) ||
@@ -303,13 +314,16 @@ loadContext(const std::shared_ptr<LoadedModel>& model,
             std::string_view textHash)
 {
     const std::vector<std::byte> first = readSegment(0);
-    checkIdentity(readContextInfo(std::span<const std::byte>(first)), *model, textHash);
-    return readContext(model->kvShape(), first, readSegment);
+    const ContextInfo info = readContextInfo(std::span<const std::byte>(first));
+    checkIdentity(info, *model, textHash);
+    return readContext(model->kvShape(), first, readSegment,
+                       tableOf(model->config(), info.settings));
 }
 
 std::shared_ptr<const Context>
 readContext(const KvShape& shape, std::span<const std::byte> headerSegment,
-            const std::function<std::vector<std::byte>(std::size_t)>& readSegment)
+            const std::function<std::vector<std::byte>(std::size_t)>& readSegment,
+            std::shared_ptr<const RopeTable> rope)
 {
     Header header = readHeader(headerSegment, &shape);
     const auto plan = planSegments(
@@ -326,6 +340,7 @@ readContext(const KvShape& shape, std::span<const std::byte> headerSegment,
     }
     checkPagesWithoutKeys(header, ByteReader(headerSegment, kName));
     KvStore store(header.shape, header.working);
+    store.setRope(std::move(rope));
     store.adoptRows(std::move(header.positions), std::move(header.roles), header.nextPosition);
     for (std::size_t index = 0; index < plan.size(); ++index) {
         const std::vector<std::byte> bytes = readSegment(index + 1);

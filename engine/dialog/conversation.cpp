@@ -61,7 +61,7 @@ public:
         : model(std::move(loaded))
         , context(std::move(prepared))
         , tokenOfRow(tokensOfRows(*context))
-        , tail(*model, context->store(), std::move(method))
+        , tail(*model, context->store(), context->info().window, std::move(method))
         , exchanges(std::move(earlierExchanges))
     {}
 
@@ -70,7 +70,7 @@ public:
         if (tokens + 1 > tail.left()) {
             throw Error(ErrorCode::TooLarge,
                         "The conversation has filled the model's window of " +
-                            std::to_string(model->config().contextLength) +
+                            std::to_string(context->info().window) +
                             " tokens. Start a new conversation with the same document; nothing is "
                             "read again for that.");
         }

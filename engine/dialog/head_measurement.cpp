@@ -33,7 +33,6 @@ std::string measureHeadTable(const std::shared_ptr<LoadedModel>& model, std::str
                         " tokens; some thousands are better.");
     }
     const DocumentPlan plan = planOf(*model, prompts, sample, tokens);
-    checkFits(*model, plan.prefix.size(), plan.document.size());
     KvStore store(model->kvShape(), KvType::F16);
     HeadMeasurement measurement(plan);
     std::uint64_t done = 0;

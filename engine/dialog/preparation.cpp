@@ -2,6 +2,7 @@
 #include "engine/dialog/job_checkpoint.h"
 #include "engine/dialog/prepare_options.h"
 #include "engine/hash/sha256.h"
+#include "engine/methods/rope_settings.h"
 #include "engine/trace/process_memory.h"
 
 #include <algorithm>
@@ -48,7 +49,7 @@ public:
         const MethodEntry& entry = findMethod(options.method);
         tokens = model->tokenizer().encode(text, SpecialTokens::AsText, false);
         plan = makePlan(*model, prompts, text, tokens, options);
-        checkFits(*model, plan.prefix.size(), plan.document.size());
+        store.setRope(tableOf(model->config(), plan.settings));
         method = entry.make(plan);
         next = method->nextJob(store);
         seconds = watch.seconds();
@@ -117,6 +118,8 @@ public:
         info.seconds = seconds;
         info.layers = plan.layers;
         info.kvHeads = plan.kvHeads;
+        info.rope = ropeOf(model->config(), plan.settings).canonical();
+        info.window = plan.contextLength;
         return info;
     }
 

@@ -1,6 +1,7 @@
 #include "engine/dialog/prepare_options.h"
 
 #include "engine/methods/head_table.h"
+#include "engine/methods/rope_settings.h"
 #include "engine/model/output_norms.h"
 
 #include <algorithm>
@@ -36,6 +37,7 @@ std::vector<kernels::EntryRange> pinnedTokens(std::vector<ByteRange> pinned, std
 }
 
 std::vector<float> headScoresOf(const LoadedModel& model, const MethodEntry& entry,
+                                const std::map<std::string, double>& settings,
                                 const std::string& table)
 {
     if (table.empty())
@@ -45,8 +47,26 @@ std::vector<float> headScoresOf(const LoadedModel& model, const MethodEntry& ent
                                              " uses no head table. Leave it out, or choose "
                                              "kvzip-head or duo-attention.");
     }
-    return readHeadTable(table, {model.identity(), model.config().rope.canonical(),
+    return readHeadTable(table, {model.identity(), ropeOf(model.config(), settings).canonical(),
                                  model.config().layers, model.config().kvHeads});
+}
+
+void checkFits(const ModelConfig& model, const DocumentPlan& plan, const MethodEntry& entry)
+{
+    const std::uint64_t positions = entry.positions ? entry.positions(plan) : plan.totalRows();
+    if (positions + kRoomForQuestion <= plan.contextLength)
+        return;
+    const std::string stretched =
+        plan.contextLength == model.contextLength
+            ? ""
+            : " (stretched to " + std::to_string(plan.contextLength) + ")";
+    throw Error(ErrorCode::TooLarge,
+                "The document has " + std::to_string(plan.documentRows()) + " tokens, but " +
+                    model.name + " was trained for a window of " +
+                    std::to_string(model.contextLength) + stretched +
+                    ". Use the method homer, which reads in chunks, stretch the window with rope "
+                    "scaling (--set rope=yarn), choose a model with a longer window, or split the "
+                    "document.");
 }
 
 } // namespace
@@ -66,27 +86,16 @@ void checkPrepareOptions(const PrepareOptions& options)
     }
 }
 
-void checkFits(const LoadedModel& model, std::size_t prefixTokens, std::size_t documentTokens)
-{
-    const std::uint32_t window = model.config().contextLength;
-    if (documentTokens == 0) {
-        throw Error(
-            ErrorCode::BadInput,
-            "The document has no text to prepare. If it is a scan, run text recognition first.");
-    }
-    if (prefixTokens + documentTokens + kRoomForQuestion > window) {
-        throw Error(ErrorCode::TooLarge,
-                    "The document has " + std::to_string(documentTokens) + " tokens, but " +
-                        model.info().name + " was trained for a window of " +
-                        std::to_string(window) +
-                        ". Choose a model with a longer window, or split the document.");
-    }
-}
-
 DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::string_view text,
                       const TokenisedText& tokens, const PrepareOptions& options)
 {
     const ModelConfig& config = model.config();
+    const MethodEntry entry = findMethod(options.method);
+    if (tokens.ids.empty()) {
+        throw Error(
+            ErrorCode::BadInput,
+            "The document has no text to prepare. If it is a scan, run text recognition first.");
+    }
     DocumentPlan plan;
     plan.prefix = prompts.prefix();
     plan.document = tokens.ids;
@@ -98,23 +107,25 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
     plan.blockRows = options.blockRows;
     plan.keep = options.keep;
     plan.budget = options.budget;
-    const MethodEntry entry = findMethod(options.method);
-    plan.settings = completeSettings(entry.info, options.settings);
-    plan.pinned = pinnedTokens(options.pinned, text.size(), tokens);
-    checkPinned(entry, plan.pinned);
-    plan.headScores = headScoresOf(model, entry, options.headTable);
-    plan.ropeMagnitude = model.transformer().ropeTable().magnitude;
     plan.turn = [&prompts](const std::string& instruction) {
         return prompts.turn({}, instruction);
     };
+    plan.settings = completeSettings(entry.info, options.settings);
+    resolveRopeFactor(plan, config, entry, kRoomForQuestion);
+    checkFits(config, plan, entry);
+    plan.pinned = pinnedTokens(options.pinned, text.size(), tokens);
+    checkPinned(entry, plan.pinned);
+    plan.headScores = headScoresOf(model, entry, plan.settings, options.headTable);
     plan.text = [text, &tokens](std::uint32_t begin, std::uint32_t end) {
         const std::uint32_t first = tokens.ranges[begin].begin;
         return std::string(text.substr(first, tokens.ranges[end - 1].end - first));
     };
     plan.beacon = [&model]() -> const BeaconParameters& { return model.beacon(); };
-    plan.rotate = [&model](std::span<float> keys, std::span<const std::int32_t> deltas) {
-        const RopeTable& table = model.transformer().ropeTable();
-        model.backend().rope(keys, deltas, table.frequencies, 1, model.config().headDim,
+    const RopeTable table = makeRopeTable(ropeOf(config, plan.settings));
+    plan.ropeMagnitude = table.magnitude;
+    plan.rotate = [&model, frequencies = table.frequencies](std::span<float> keys,
+                                                            std::span<const std::int32_t> deltas) {
+        model.backend().rope(keys, deltas, frequencies, 1, model.config().headDim,
                              model.config().pairing, 1.0F);
     };
     plan.projectedNorms =

@@ -13,10 +13,9 @@ constexpr std::size_t kRoomForQuestion = 64;
 /// Throws BadInput naming the option and its range.
 void checkPrepareOptions(const PrepareOptions& options);
 
-/// Throws BadInput for an empty document, TooLarge for one that the model's window cannot hold.
-void checkFits(const LoadedModel& model, std::size_t prefixTokens, std::size_t documentTokens);
-
-/// What the method plans with. `prompts`, `text` and `tokens` must outlive the plan.
+/// What the method plans with, the rope factor resolved. `prompts`, `text` and `tokens` must
+/// outlive the plan. Throws BadInput for an empty document or settings out of range, TooLarge for a
+/// document that the window of model, rope setting and method together cannot hold.
 DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::string_view text,
                       const TokenisedText& tokens, const PrepareOptions& options);
 

@@ -11,9 +11,11 @@ constexpr std::size_t kPromptBlock = 512;
 
 } // namespace
 
-Tail::Tail(LoadedModel& model, const KvStore& prepared, std::unique_ptr<AnswerMethod> method)
+Tail::Tail(LoadedModel& model, const KvStore& prepared, std::uint64_t window,
+           std::unique_ptr<AnswerMethod> method)
     : m_model(model)
     , m_store(prepared)
+    , m_window(window)
     , m_method(std::move(method))
 {}
 
@@ -47,8 +49,7 @@ std::vector<float> Tail::read(std::span<const std::int32_t> tokens, Role role, L
 std::uint64_t Tail::left() const
 {
     const auto used = static_cast<std::uint64_t>(m_method->nextPosition(m_store));
-    const std::uint64_t window = m_model.config().contextLength;
-    return window > used ? window - used : 0;
+    return m_window > used ? m_window - used : 0;
 }
 
 void Tail::goBack(Snapshot snapshot)

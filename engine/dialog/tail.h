@@ -16,7 +16,9 @@ class Tail
 {
 public:
     /// `prepared` is copied without its pages; the model outlives the tail.
-    Tail(LoadedModel& model, const KvStore& prepared, std::unique_ptr<AnswerMethod> method);
+    /// `window` is the number of positions that there are in all.
+    Tail(LoadedModel& model, const KvStore& prepared, std::uint64_t window,
+         std::unique_ptr<AnswerMethod> method);
 
     /// Reads tokens and returns the logits after the last one, if they are wanted. `hooks` is the
     /// method itself or goes around it.
@@ -25,7 +27,7 @@ public:
     std::vector<float> read(std::span<const std::int32_t> tokens, Role role, LogitRows logits,
                             const std::stop_token& stop);
 
-    /// Tokens that still fit the model's window.
+    /// Tokens that still fit the window.
     std::uint64_t left() const;
 
     KvStore& store() { return m_store; }
@@ -44,6 +46,7 @@ public:
 private:
     LoadedModel& m_model;
     KvStore m_store;
+    std::uint64_t m_window;
     std::unique_ptr<AnswerMethod> m_method;
 };
 

@@ -4,10 +4,13 @@
 #include "engine/kv/kv_list.h"
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 namespace engine {
+
+struct RopeTable;
 
 /// What a row was when it was read. Methods protect or drop by role.
 enum class Role : std::uint8_t
@@ -93,6 +96,11 @@ public:
     /// After a row's keys were turned in every list.
     void setPosition(std::uint32_t row, std::int32_t position) { m_positions[row] = position; }
 
+    /// How positions turn the keys of this store and the queries that meet them; null: as the
+    /// model's file says. Belongs to the keys, so copies have the same.
+    const std::shared_ptr<const RopeTable>& rope() const { return m_rope; }
+    void setRope(std::shared_ptr<const RopeTable> rope) { m_rope = std::move(rope); }
+
     /// Stores every full page as `type`, list by list.
     void pack(kernels::KvType type, Backend& backend);
 
@@ -119,6 +127,7 @@ private:
     std::vector<std::int32_t> m_positions;
     std::vector<Role> m_roles;
     std::int32_t m_nextPosition = 0;
+    std::shared_ptr<const RopeTable> m_rope;
 };
 
 } // namespace engine

@@ -2,7 +2,6 @@
 
 #include "engine/engine.h"
 #include "engine/run/hooks.h"
-#include "engine/run/rope_table.h"
 
 #include <functional>
 #include <map>
@@ -51,7 +50,7 @@ struct DocumentPlan
     std::uint32_t kvHeads = 0;
     std::uint32_t headDim = 0;
     std::uint32_t vocabularySize = 0;
-    std::uint32_t contextLength = 0; // positions that the model has
+    std::uint32_t contextLength = 0; // positions that the model has, with the rope setting
     std::uint32_t blockRows = 512;
     double keep = 1;
     std::optional<std::uint64_t> budget; // pairs per head on average, in place of keep
@@ -151,6 +150,10 @@ struct MethodEntry
     /// a full one. Throws Damaged when the context's method state is not what it left there.
     std::function<std::unique_ptr<AnswerMethod>(const Context& context, LoadedModel& model)>
         answer = {};
+    /// Positions that prefix and document take up, for methods that use fewer than one for each
+    /// row and so carry documents longer than the window. Empty: one for each row. May throw
+    /// TooLarge when the plan's window is too small for this document whatever its length.
+    std::function<std::uint64_t(const DocumentPlan& plan)> positions = {};
 };
 
 /// Every method, in the order in which the user sees them.
@@ -184,6 +187,7 @@ MethodEntry kvzipHeadMethod();
 MethodEntry kvzipMethod();
 MethodEntry kvzipPlusMethod();
 MethodEntry llmlinguaMethod();
+MethodEntry lmInfiniteMethod();
 MethodEntry observedAttentionMethod();
 MethodEntry podMethod();
 MethodEntry pyramidkvMethod();
@@ -191,5 +195,6 @@ MethodEntry randomMethod();
 MethodEntry snapkvMethod();
 MethodEntry streamingLlmMethod();
 MethodEntry tovaMethod();
+MethodEntry windowMethod();
 
 } // namespace engine

@@ -8,9 +8,9 @@
 // the cache at each step: a difference of positions is all that RoPE shows.
 
 #include "engine/methods/block_plan.h"
+#include "engine/methods/recent_window.h"
 
 #include <algorithm>
-#include <numeric>
 
 namespace engine {
 namespace {
@@ -36,18 +36,12 @@ public:
     void segments(const LayerStep& step, std::vector<Segment>& segments) override
     {
         const std::uint32_t heads = step.store->shape().kvHeads;
-        const auto rows = static_cast<std::uint32_t>(step.rows.size());
-        const std::uint32_t before = step.store->list(step.layer, 0).length() - rows;
-        Segment recent;
+        Segment recent = recentSegment(step, m_sinks, m_window);
         Segment sinks;
-        for (std::uint32_t r = 0; r < rows; ++r) {
-            const std::uint32_t end = before + r + 1;
-            const std::uint32_t begin =
-                std::max(std::min(m_sinks, end), end > m_window ? end - m_window : 0);
-            const EntryRange sinkRange{0, std::min(m_sinks, end)};
-            recent.visible.insert(recent.visible.end(), heads, EntryRange{begin, end});
-            sinks.visible.insert(sinks.visible.end(), heads, sinkRange);
-            const auto slot = static_cast<std::int32_t>(m_sinks + m_window - 1);
+        const auto slot = static_cast<std::int32_t>(m_sinks + m_window - 1);
+        for (std::size_t r = 0; r < step.rows.size(); ++r) {
+            const std::uint32_t end = recent.visible[r * heads].end;
+            sinks.visible.insert(sinks.visible.end(), heads, EntryRange{0, std::min(m_sinks, end)});
             sinks.queryShift.push_back(std::min(0, slot - step.positions[r]));
         }
         segments.push_back(std::move(recent));
@@ -57,7 +51,7 @@ public:
     void onJobEnd(const Job& /*job*/, KvStore& store) override
     {
         m_done = m_blocks.rowsHandedOut();
-        dropMiddle(store);
+        keepEnds(store, m_sinks, m_window);
         if (m_blocks.finished())
             moveToSlots(store);
     }
@@ -66,21 +60,6 @@ public:
     double doneCost() const override { return m_done; }
 
 private:
-    void dropMiddle(KvStore& store) const
-    {
-        const KvShape shape = store.shape();
-        const std::uint32_t length = store.list(0, 0).length();
-        if (length <= m_sinks + m_window)
-            return;
-        std::vector<std::uint32_t> kept(m_sinks + m_window);
-        std::iota(kept.begin(), kept.begin() + m_sinks, 0U);
-        std::iota(kept.begin() + m_sinks, kept.end(), length - m_window);
-        for (std::uint32_t layer = 0; layer < shape.layers; ++layer) {
-            for (std::uint32_t head = 0; head < shape.kvHeads; ++head)
-                store.list(layer, head).keep(kept, shape.headDim);
-        }
-    }
-
     /// The window's keys are turned, once and from their original positions, to the slots behind
     /// the sinks.
     void moveToSlots(KvStore& store) const
@@ -89,17 +68,7 @@ private:
         const auto delta =
             static_cast<std::int32_t>(length) - static_cast<std::int32_t>(m_plan.totalRows());
         store.setNextPosition(static_cast<std::int32_t>(length));
-        if (delta == 0)
-            return;
-        const KvShape shape = store.shape();
-        const std::vector<std::int32_t> deltas(length - m_sinks, delta);
-        for (std::uint32_t layer = 0; layer < shape.layers; ++layer) {
-            for (std::uint32_t head = 0; head < shape.kvHeads; ++head) {
-                store.list(layer, head)
-                    .editKeys({m_sinks, length}, shape.headDim,
-                              [&](std::span<float> keys) { m_plan.rotate(keys, deltas); });
-            }
-        }
+        moveEntries(store, m_plan, {m_sinks, length}, delta);
     }
 
     DocumentPlan m_plan;
@@ -109,21 +78,31 @@ private:
     std::uint32_t m_done = 0;
 };
 
+/// No row sees another one farther away than the sinks and the window are long.
+std::uint64_t positionsOfWindow(const DocumentPlan& plan)
+{
+    const auto sinks = std::max(static_cast<std::uint64_t>(plan.setting("sinks")),
+                                std::uint64_t{plan.prefixRows()});
+    return std::min<std::uint64_t>(plan.totalRows(), sinks + plan.keptPerHead());
+}
+
 } // namespace
 
 MethodEntry streamingLlmMethod()
 {
-    return {{.id = "streaming-llm",
-             .title = "Beginning and end (StreamingLLM)",
-             .description =
-                 "Keeps the first tokens and the most recent ones; the middle is let go. "
-                 "A control, not a way to keep a book.",
-             .source = "Xiao et al. 2023, arXiv 2309.17453",
-             .queryAgnostic = true,
-             .parameters = {{"sinks", "first tokens that always stay (tokens)", 0, 1024, 4}}},
-            [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
-                return std::make_unique<StreamingLlmMethod>(plan);
-            }};
+    MethodEntry entry{
+        {.id = "streaming-llm",
+         .title = "Beginning and end (StreamingLLM)",
+         .description = "Keeps the first tokens and the most recent ones; the middle is let go. "
+                        "A control, not a way to keep a book.",
+         .source = "Xiao et al. 2023, arXiv 2309.17453",
+         .queryAgnostic = true,
+         .parameters = {{"sinks", "first tokens that always stay (tokens)", 0, 1024, 4}}},
+        [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
+            return std::make_unique<StreamingLlmMethod>(plan);
+        }};
+    entry.positions = positionsOfWindow;
+    return entry;
 }
 
 } // namespace engine

@@ -71,6 +71,7 @@ JobResult Transformer::runLayers(Job job, KvStore& store, Hooks& hooks, const st
 {
     assert(job.layerBegin != 0 || job.tokens.size() == job.positions.size());
     Rows rows;
+    rows.rope = store.rope() ? store.rope().get() : &m_rope;
     rows.positions = job.positions;
     rows.orders.resize(job.positions.size());
     const std::uint32_t firstRow = job.roles.empty() ? store.appendRows(job.positions, job.role)

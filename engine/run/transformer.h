@@ -27,6 +27,7 @@ public:
     /// A plain causal run without hooks.
     JobResult run(Job job, KvStore& store, std::stop_token stop = {});
 
+    /// The table that the model's file describes; a store may bring another one.
     const RopeTable& ropeTable() const { return m_rope; }
     const ModelConfig& config() const { return m_config; }
     Backend& backend() { return m_backend; }

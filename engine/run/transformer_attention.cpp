@@ -77,7 +77,7 @@ std::span<const float> Transformer::queryOf(const Segment& segment, const Rows& 
         return m_query;
     m_partQuery = m_query;
     // A pure rotation: the magnitude is in the query already (structural.md 1.3).
-    m_backend.rope(m_partQuery, segment.queryShift, m_rope.frequencies, m_config.heads,
+    m_backend.rope(m_partQuery, segment.queryShift, rows.rope->frequencies, m_config.heads,
                    m_config.headDim, m_config.pairing, 1.0F);
     return m_partQuery;
 }

@@ -115,10 +115,11 @@ void Transformer::project(Rows& rows, std::uint32_t layer, KvStore& store, Hooks
     multiply(m_value, m_normed, rows, layer, kValue);
     hooks.onProjections(rows.step(layer, m_config.layers, store), m_normed, m_query, m_key,
                         m_value);
-    m_backend.rope(m_query, rows.positions, m_rope.frequencies, m_config.heads, headDim,
-                   m_config.pairing, m_rope.magnitude);
-    m_backend.rope(m_key, rows.positions, m_rope.frequencies, m_config.kvHeads, headDim,
-                   m_config.pairing, m_rope.magnitude);
+    const RopeTable& rope = *rows.rope;
+    m_backend.rope(m_query, rows.positions, rope.frequencies, m_config.heads, headDim,
+                   m_config.pairing, rope.magnitude);
+    m_backend.rope(m_key, rows.positions, rope.frequencies, m_config.kvHeads, headDim,
+                   m_config.pairing, rope.magnitude);
     store.appendKv(layer, m_key, m_value, rows.orders, m_backend);
     if (hooks.keepsQuery(rows.step(layer, m_config.layers, store))) {
         rows.keptQueries.resize(m_config.layers);

@@ -15,6 +15,7 @@ struct Transformer::Rows
     std::vector<std::int32_t> positions;
     std::vector<std::uint32_t> indices; // in the job, of the rows that are still there
     std::vector<Segment> segments;
+    const RopeTable* rope = nullptr; // of the store
     std::vector<std::vector<float>> keptQueries; // [layer]; empty where nobody asked for them
 
     std::size_t count() const { return orders.size(); }

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/gguf/gguf_writer.h"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+namespace tests {
+
+/// The constructed reader's file as the build makes it, for changing.
+engine::GgufWriter readerWriter();
+
+/// Writes a model to a new file and loads it. The file is removed again; the mapped weights stay.
+std::shared_ptr<engine::LoadedModel> loadWritten(const engine::GgufWriter& writer);
+
+/// The constructed reader that declares a window of `window` tokens.
+std::shared_ptr<engine::LoadedModel> loadReaderWithWindow(std::uint32_t window);
+
+} // namespace tests
