@@ -110,6 +110,7 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
     plan.turn = [&prompts](const std::string& instruction) {
         return prompts.turn({}, instruction);
     };
+    plan.beacon = [&model]() -> const BeaconParameters& { return model.beacon(); };
     plan.settings = completeSettings(entry.info, options.settings);
     resolveRopeFactor(plan, config, entry, kRoomForQuestion);
     checkFits(config, plan, entry);
@@ -120,7 +121,6 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
         const std::uint32_t first = tokens.ranges[begin].begin;
         return std::string(text.substr(first, tokens.ranges[end - 1].end - first));
     };
-    plan.beacon = [&model]() -> const BeaconParameters& { return model.beacon(); };
     const RopeTable table = makeRopeTable(ropeOf(config, plan.settings));
     plan.ropeMagnitude = table.magnitude;
     plan.rotate = [&model, frequencies = table.frequencies](std::span<float> keys,

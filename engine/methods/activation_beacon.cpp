@@ -169,15 +169,6 @@ private:
     std::uint32_t m_done = 0;
 };
 
-std::function<void(std::span<float>, std::span<const std::int32_t>)> rotationOf(LoadedModel& model)
-{
-    return [&model](std::span<float> keys, std::span<const std::int32_t> deltas) {
-        const RopeTable& table = model.transformer().ropeTable();
-        model.backend().rope(keys, deltas, table.frequencies, 1, model.config().headDim,
-                             model.config().pairing, 1.0F);
-    };
-}
-
 /// Questions and answers are text like the document's: read in windows, and let go of behind their
 /// beacons.
 class BeaconAnswer final : public AnswerMethod
@@ -206,8 +197,14 @@ public:
 
     void afterJob(const Job& /*job*/, KvStore& store) override
     {
-        if (m_window.isFull())
-            m_window.compact(store, rotationOf(*m_model));
+        if (!m_window.isFull())
+            return;
+        const ModelConfig& config = m_model->config();
+        const RopeTable& table = store.rope() ? *store.rope() : m_model->transformer().ropeTable();
+        m_window.compact(store, [&](std::span<float> keys, std::span<const std::int32_t> deltas) {
+            m_model->backend().rope(keys, deltas, table.frequencies, 1, config.headDim,
+                                    config.pairing, 1.0F);
+        });
     }
 
 private:
@@ -260,6 +257,9 @@ MethodEntry activationBeaconMethod()
         return std::make_unique<ActivationBeaconMethod>(plan);
     };
     entry.answer = answerOf;
+    entry.positions = [](const DocumentPlan& plan) {
+        return beaconPeak(shapeOf(plan), plan.documentRows());
+    };
     return entry;
 }
 

@@ -35,13 +35,12 @@ std::vector<float> normed(const std::vector<float>& gain, const std::vector<floa
 }
 
 /// One head's vector at a position; element i pairs with i + d/2.
-std::vector<float> turned(const float* head, std::size_t position)
+std::vector<float> turned(const float* head, double position)
 {
     std::vector<float> out(kHeadDim);
     for (std::size_t i = 0; i < kHeadDim / 2; ++i) {
-        const double angle =
-            static_cast<double>(position) *
-            std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(kHeadDim));
+        const double angle = position * std::pow(10000.0, -2.0 * static_cast<double>(i) /
+                                                              static_cast<double>(kHeadDim));
         const double a = head[i];
         const double b = head[i + kHeadDim / 2];
         out[i] = static_cast<float>(a * std::cos(angle) - b * std::sin(angle));
@@ -63,9 +62,11 @@ std::string layerName(std::uint32_t layer)
 
 } // namespace
 
-BeaconReference::BeaconReference(const BeaconCheckpoint& checkpoint, std::uint32_t ratio)
+BeaconReference::BeaconReference(const BeaconCheckpoint& checkpoint, std::uint32_t ratio,
+                                 double stretch)
     : m_checkpoint(checkpoint)
     , m_ratio(ratio)
+    , m_stretch(stretch)
 {}
 
 std::vector<const BeaconReference::Entry*> BeaconReference::held() const
@@ -91,7 +92,8 @@ std::vector<float> BeaconReference::keys(std::uint32_t layer, std::uint32_t head
     std::vector<float> out;
     const auto all = held();
     for (std::size_t index = 0; index < all.size(); ++index) {
-        const auto key = turned(&all[index]->keys[layer][head * kHeadDim], index);
+        const auto key = turned(&all[index]->keys[layer][head * kHeadDim],
+                                m_stretch * static_cast<double>(index));
         out.insert(out.end(), key.begin(), key.end());
     }
     return out;
@@ -126,11 +128,12 @@ std::vector<float> BeaconReference::attend(std::uint32_t layer,
     std::vector<float> out(query.size());
     for (std::size_t head = 0; head < BeaconCheckpoint::kHeads; ++head) {
         const std::size_t kvHead = head / kGroup;
-        const auto q = turned(&query[head * kHeadDim], index);
+        const auto q = turned(&query[head * kHeadDim], m_stretch * static_cast<double>(index));
         std::vector<double> weights;
         double largest = -1e300;
         for (std::size_t j = 0; j <= index; ++j) {
-            const auto k = turned(&all[j]->keys[layer][kvHead * kHeadDim], j);
+            const auto k =
+                turned(&all[j]->keys[layer][kvHead * kHeadDim], m_stretch * static_cast<double>(j));
             double dot = 0;
             for (std::size_t c = 0; c < kHeadDim; ++c)
                 dot += static_cast<double>(q[c]) * k[c];

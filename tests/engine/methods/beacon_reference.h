@@ -18,7 +18,8 @@ class BeaconReference
 {
 public:
     /// `ratio` 0: no beacons, nothing is dropped.
-    BeaconReference(const BeaconCheckpoint& checkpoint, std::uint32_t ratio);
+    /// Positions are multiplied by `stretch` before they turn anything.
+    BeaconReference(const BeaconCheckpoint& checkpoint, std::uint32_t ratio, double stretch = 1);
 
     /// Rows that stay for good and are read without beacons (the reference's skip_first).
     void readPrefix(std::span<const std::int32_t> tokens);
@@ -59,6 +60,7 @@ private:
 
     const BeaconCheckpoint& m_checkpoint;
     std::uint32_t m_ratio;
+    double m_stretch;
     std::vector<Entry> m_sink, m_beacon, m_raw;
     bool m_sinksTaken = false;
     std::uint32_t m_prefix = 0;

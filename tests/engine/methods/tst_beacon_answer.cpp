@@ -38,7 +38,7 @@ struct Fixture
 
     Tail tail() const
     {
-        return {*model.model(), context->store(),
+        return {*model.model(), context->store(), model.checkpoint().spec().contextLength,
                 findMethod("activation-beacon").answer(*context, *model.model())};
     }
 

@@ -1,6 +1,8 @@
 // Activation Beacon from a text to an answer: preparing, storing, interrupting, asking.
 
 #include "engine/dialog/context.h"
+#include "engine/dialog/tail.h"
+#include "engine/methods/answering.h"
 #include "tests/engine/methods/beacon_reference.h"
 #include "tests/engine/methods/beacon_runs.h"
 
@@ -171,6 +173,38 @@ TEST_CASE("a question behind the document stays raw and sees the beacons as in t
     for (const auto& each : expected)
         joined.insert(joined.end(), each.begin(), each.end());
     CHECK(worstDifference({all}, {joined}) < 5e-3); // keys and values are float16
+}
+
+TEST_CASE("a document longer than the window fits with a ratio that keeps its positions inside")
+{
+    const BeaconModel model({.window = 16, .contextLength = 128});
+    const auto context = prepared(model, options(4));
+    CHECK(contextInfo(*context).tokens > 128);
+    CHECK(context->store().nextPosition() < 64);
+    CHECK_THROWS_WITH_AS(prepared(model, options(2)), doctest::Contains("window of 128"), Error);
+    CHECK_THROWS_AS(prepared(model, options(0)), Error);
+    PrepareOptions adapts = options(1);
+    adapts.settings["adapt"] = 100; // with 2 the reach would be (128 - 16) * 2 + 16 tokens
+    CHECK(prepared(model, adapts)->store().nextPosition() == context->store().nextPosition());
+}
+
+TEST_CASE("stretched positions hold for the document and for turns that are compressed")
+{
+    const BeaconModel model({.window = 16});
+    PrepareOptions made = options(4);
+    made.settings["turns"] = 1;
+    made.settings["rope"] = 1; // linear
+    made.settings["rope-factor"] = 2;
+    const auto context = prepared(model, made);
+    BeaconReference reference(model.checkpoint(), 4, 0.5);
+    reference.readPrefix(std::vector<std::int32_t>{1});
+    reference.read(model.model()->tokenizer().encode(kText, SpecialTokens::AsText, false).ids);
+    Tail tail(*model.model(), context->store(), contextInfo(*context).window,
+              findMethod("activation-beacon").answer(*context, *model.model()));
+    const auto question = someTokens(40, 99);
+    const auto expected = reference.read(question).back();
+    const auto last = tail.read(question, Role::Query, LogitRows::Last, {});
+    CHECK(worstDifference({last}, {expected}) < 5e-3); // keys and values are float16
 }
 
 TEST_CASE("T1: a document that keeps everything has the bits of the full cache")
