@@ -5,6 +5,25 @@
 #include <numeric>
 
 namespace engine {
+namespace {
+
+constexpr auto kPage = static_cast<std::uint32_t>(kernels::kPageRows);
+
+/// Entries of some pages of a list: all are full but perhaps its last one.
+std::uint32_t entriesOf(std::span<const std::uint32_t> pages, const KvList& list)
+{
+    std::uint32_t count = 0;
+    for (const std::uint32_t page : pages)
+        count += std::min(kPage, list.length() - page * kPage);
+    return count;
+}
+
+std::uint32_t entryInList(std::span<const std::uint32_t> pages, std::uint32_t entry)
+{
+    return pages[entry / kPage] * kPage + entry % kPage;
+}
+
+} // namespace
 
 EvidenceHooks::EvidenceHooks(Hooks& method, std::uint32_t prefixRows, std::uint32_t documentTokens,
                              std::span<const std::uint32_t> tokenOfRow)
@@ -24,6 +43,11 @@ void EvidenceHooks::onProjections(const LayerStep& step, std::span<const float> 
                                   std::span<const float> value)
 {
     m_method.onProjections(step, normed, query, key, value);
+}
+
+void EvidenceHooks::onQueries(const LayerStep& step, std::span<const float> query)
+{
+    m_method.onQueries(step, query);
 }
 
 void EvidenceHooks::segments(const LayerStep& step, std::vector<Segment>& segments)
@@ -60,38 +84,46 @@ bool EvidenceHooks::stopAfter(const LayerStep& step)
     return m_method.stopAfter(step);
 }
 
-/// Entries of the prefix are the first ones of every list: it is never dropped.
 void EvidenceHooks::addSegment(const LayerStep& step, Scorer& scorer, std::size_t index)
 {
-    const std::vector<std::uint32_t>& layers = scorer.segments()[index].valueLayers;
+    const Segment& segment = scorer.segments()[index];
     const std::uint32_t heads = step.store->shape().kvHeads;
     const auto listOf = [&](std::uint32_t head) -> const KvList& {
-        return step.store->list(layers.empty() ? step.layer : layers[head], head);
+        return step.store->list(
+            segment.valueLayers.empty() ? step.layer : segment.valueLayers[head], head);
     };
-    std::uint32_t end = m_prefixRows;
+    // Entries of the prefix are the first ones of every list: it is never dropped. Where the
+    // segment consists of some pages, its entries are counted in these.
+    const bool isAll = segment.pages.empty();
+    const std::uint32_t begin = isAll ? m_prefixRows : 0;
+    std::vector<std::uint32_t> ends(heads);
     for (std::uint32_t head = 0; head < heads; ++head)
-        end = std::max(end, listOf(head).length());
-    if (end == m_prefixRows)
+        ends[head] = isAll ? listOf(head).length() : entriesOf(segment.pages[head], listOf(head));
+    const std::uint32_t end = std::max(begin, *std::ranges::max_element(ends));
+    if (end == begin)
         return;
     kernels::ScoreSpec spec;
-    spec.scored = {m_prefixRows, end};
+    spec.scored = {begin, end};
     spec.normaliser = kernels::Normaliser::Full;
     spec.rows = kernels::RowReduction::Sum;
     spec.heads = kernels::HeadReduction::Sum;
     const std::vector<float> scores = scorer.runOn(index, spec);
-    const std::size_t width = end - m_prefixRows;
     for (std::uint32_t head = 0; head < heads; ++head) {
         const KvList& list = listOf(head);
-        for (std::uint32_t entry = m_prefixRows; entry < list.length(); ++entry) {
-            const std::uint32_t place = list.row(entry) - m_prefixRows;
-            if (place >= m_tokenOfRow.size())
-                break;
-            // A damaged key can make a share that is no number; it must not spoil the order.
-            const float share = scores[head * width + entry - m_prefixRows];
-            if (std::isfinite(share))
-                m_mass[m_tokenOfRow[place]] += share;
+        for (std::uint32_t entry = begin; entry < ends[head]; ++entry) {
+            const std::uint32_t row =
+                list.row(isAll ? entry : entryInList(segment.pages[head], entry));
+            if (row >= m_prefixRows && row - m_prefixRows < m_tokenOfRow.size())
+                add(row - m_prefixRows, scores[head * (end - begin) + entry - begin]);
         }
     }
+}
+
+/// A damaged key can make a share that is no number; it must not spoil the order.
+void EvidenceHooks::add(std::uint32_t place, float share)
+{
+    if (std::isfinite(share))
+        m_mass[m_tokenOfRow[place]] += share;
 }
 
 std::vector<Evidence::Place> EvidenceHooks::places(std::size_t count) const

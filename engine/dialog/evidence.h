@@ -22,6 +22,7 @@ public:
     void onProjections(const LayerStep& step, std::span<const float> normed,
                        std::span<const float> query, std::span<const float> key,
                        std::span<const float> value) override;
+    void onQueries(const LayerStep& step, std::span<const float> query) override;
     void segments(const LayerStep& step, std::vector<Segment>& segments) override;
     bool keepsQuery(const LayerStep& step) const override;
     bool needsLse(const LayerStep& step) const override;
@@ -34,6 +35,7 @@ public:
     std::vector<Evidence::Place> places(std::size_t count) const;
 
 private:
+    void add(std::uint32_t place, float share);
     void addSegment(const LayerStep& step, Scorer& scorer, std::size_t index);
 
     Hooks& m_method;

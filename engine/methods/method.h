@@ -191,6 +191,7 @@ MethodEntry lmInfiniteMethod();
 MethodEntry observedAttentionMethod();
 MethodEntry podMethod();
 MethodEntry pyramidkvMethod();
+MethodEntry questMethod();
 MethodEntry randomMethod();
 MethodEntry snapkvMethod();
 MethodEntry streamingLlmMethod();

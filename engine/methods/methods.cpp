@@ -30,6 +30,7 @@ std::vector<MethodEntry> makeTable()
         lmInfiniteMethod(),
         windowMethod(),
         activationBeaconMethod(),
+        questMethod(),
         podMethod(),
         claMethod(),
         llmlinguaMethod(),

@@ -33,6 +33,10 @@ struct Segment
     std::vector<std::uint32_t> valueLayers;
     /// The queries are those of keyLayers, too; Hooks::keepsQuery() was true for these layers.
     bool carriedQuery = false;
+    /// For each KV head the pages of its list that this segment consists of, ascending; `visible`
+    /// counts entries of these pages only. Empty means all pages. Not together with other layers'
+    /// keys or values.
+    std::vector<std::vector<std::uint32_t>> pages;
 };
 
 /// Runs score passes over the layer just attended to: after its keys were appended, before anything
@@ -76,6 +80,9 @@ public:
                                std::span<const float> /*query*/, std::span<const float> /*key*/,
                                std::span<const float> /*value*/)
     {}
+
+    /// The queries (rows, heads, headDim) after RoPE, before h3.
+    virtual void onQueries(const LayerStep& /*step*/, std::span<const float> /*query*/) {}
 
     /// h3: what the rows attend to in this layer. Left empty: everything up to themselves.
     virtual void segments(const LayerStep& /*step*/, std::vector<Segment>& /*segments*/) {}

@@ -7,6 +7,26 @@
 #include <cmath>
 
 namespace engine {
+namespace {
+
+/// Of each list the given pages.
+void chooseViews(std::span<const std::vector<std::uint32_t>> pages, const KvStore::LayerViews& all,
+                 KvStore::LayerViews& chosen)
+{
+    chosen.pages.resize(pages.size());
+    chosen.lists.resize(pages.size());
+    for (std::size_t head = 0; head < pages.size(); ++head) {
+        chosen.pages[head].clear();
+        std::uint32_t length = 0;
+        for (const std::uint32_t page : pages[head]) {
+            chosen.pages[head].push_back(all.pages[head][page]);
+            length += chosen.pages[head].back().rows;
+        }
+        chosen.lists[head] = {chosen.pages[head], length};
+    }
+}
+
+} // namespace
 
 class Transformer::LayerScorer final : public Scorer
 {
@@ -85,6 +105,10 @@ std::span<const float> Transformer::queryOf(const Segment& segment, const Rows& 
 std::span<const kernels::KvListView> Transformer::listsOf(const Segment& segment,
                                                           std::uint32_t layer, const KvStore& store)
 {
+    if (!segment.pages.empty()) {
+        chooseViews(segment.pages, m_views, m_mixedViews);
+        return m_mixedViews.lists;
+    }
     if (segment.keyLayers.empty() && segment.valueLayers.empty())
         return m_views.lists;
     const std::vector<std::uint32_t> own(m_config.kvHeads, layer);

@@ -121,6 +121,7 @@ void Transformer::project(Rows& rows, std::uint32_t layer, KvStore& store, Hooks
     m_backend.rope(m_key, rows.positions, rope.frequencies, m_config.kvHeads, headDim,
                    m_config.pairing, rope.magnitude);
     store.appendKv(layer, m_key, m_value, rows.orders, m_backend);
+    hooks.onQueries(rows.step(layer, m_config.layers, store), m_query);
     if (hooks.keepsQuery(rows.step(layer, m_config.layers, store))) {
         rows.keptQueries.resize(m_config.layers);
         rows.keptQueries[layer] = m_query;
