@@ -23,9 +23,10 @@ class Recipe:
     length: int = 256
     skills: dict[str, float] = None  # name -> share of the questions
     random_share: float = 0.25  # documents of random words
-    document_share: float = 0.55  # of the length
+    document_share: float = 0.5  # of the length
     text_weight: float = 0.1  # of predicting the document itself, for a tenth of its tokens
-    first_weight: float = 3.0  # of the first tokens of an answer, where it has to be found
+    cut_share: float = 0.35  # of the long answers end after a few tokens: the rest is mere copying
+    first_weight: float = 3.0  # of the first token of an answer, where it has to be found; the second has 2
 
 
 def make_document(library: Library, rng: random.Random, recipe: Recipe, characters: int) -> Document:
@@ -89,6 +90,8 @@ def make_row(library: Library, encoder: Encoder, rng: random.Random, recipe: Rec
             continue
         question = question_ids(encoder, made[0], first)
         answer = [*encoder.ids(made[1]), tokens.END]
+        if len(answer) > 6 and rng.random() < recipe.cut_share:
+            answer = answer[: rng.randint(2, 6)]
         room = recipe.length - len(ids) - len(question)
         if room < min(len(answer), 40) or (name != "repeat" and room < len(answer)):
             misses += 1
@@ -96,9 +99,8 @@ def make_row(library: Library, encoder: Encoder, rng: random.Random, recipe: Rec
         answer = answer[:room]
         answers.append((name, len(ids) + len(question), len(ids) + len(question) + len(answer)))
         ids += question + answer
-        lead = min(2, len(answer))
         # weights[i] belongs to ids[i + 1]: the assistant's mark predicts the first token of the answer.
-        marks = [recipe.first_weight] * lead + [1.0] * (len(answer) - lead)
+        marks = ([recipe.first_weight, 2.0] + [1.0] * len(answer))[: len(answer)]
         weights += [0.0] * (len(question) - 1) + marks + [0.0]
         first = False
     weights = weights[: len(ids)]

@@ -22,7 +22,7 @@ class Stage:
         return max(1, self.tokens // self.lengths[step % len(self.lengths)])
 
 
-SKILLS = {"continue": 2, "fact": 3, "repeat": 0.15, "blank": 1, "quote": 4, "section": 0.5, "absent": 1.2}
+SKILLS = {"continue": 2, "fact": 3, "repeat": 0.3, "blank": 0.6, "quote": 4, "section": 0.4, "absent": 1.2}
 
 STAGES = [
     Stage(800, (256, 256, 256, 512), SKILLS),

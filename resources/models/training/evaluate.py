@@ -33,7 +33,9 @@ def interval(right: int, count: int) -> tuple[float, float]:
 def score(model, library, length: int, wanted: int, seed: int, questions: int):
     """skill -> [exact, first token right, count]; at least `wanted` answers of each skill where the text has room."""
     encoder = conversations.Encoder()
-    recipe = conversations.Recipe(length, SHARES, random_share=0.0, document_share=1 - 40 * questions / length)
+    recipe = conversations.Recipe(
+        length, SHARES, random_share=0.0, document_share=1 - 40 * questions / length, cut_share=0.0
+    )
     counts = defaultdict(lambda: [0, 0, 0])
     said_absent = [0, 0]  # rightly, in all
     for row in range(40 * wanted):

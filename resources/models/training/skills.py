@@ -18,11 +18,10 @@ ABOUT_ONE = [
     "Which sentence mentions {a}?", "Quote the sentence about {a}.", "Where is {a} mentioned?",
 ]
 CONTINUE = [
-    "Continue: “{q}”", "Continue the quotation: “{q}”", "Continue “{q} …”", "How does this go on: “{q}”?",
-    "How does “{q}” continue?", "What comes after “{q}”?", "“{q}”", "{q}", "Please continue the sentence “{q}”.",
-    'Continue: "{q}"', 'What follows "{q}"?',
+    "Continue: “{q}”", "Continue: “{q}”", "Continue the quotation: “{q}”", "How does this go on: “{q}”", "What comes after “{q}”",
+    "“{q}”", "Please continue the sentence “{q}”", "What comes after “{q}”?", "How does “{q}” continue?", 'Continue: "{q}"',
 ]
-BLANK = ["Fill in the blank: “{q}”", "Which word is missing: “{q}”?", "Complete: “{q}”", "{q}"]
+BLANK = ["Fill in the blank: “{q}”", "Fill in the blank: “{q}”", "Which word is missing: “{q}”"]
 SECTION = ["In which {kind} is “{q}”?", "In which {kind} does the text say “{q}”?", "Where is “{q}”?"]
 SECTION_WORD = ["In which {kind} is {q} mentioned?", "Which {kind} mentions {q}?"]
 

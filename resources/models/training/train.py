@@ -8,6 +8,7 @@ BOOKS is the unpacked corpus; OUT receives checkpoint.pt, log.tsv and, through e
 import argparse
 import dataclasses
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def answer_loss(model: Reader, body, ids, weights):
     with torch.no_grad():
         answers = weight >= 1
         right = (logits.argmax(-1) == wanted).float()
-        first = weight > 1
+        first = weight > 2
         report = [losses[answers].mean(), right[answers].mean(), right[first].mean()]
     return (losses * weight).sum() / weight[answers].sum(), report
 
@@ -119,6 +120,8 @@ def train(options) -> None:
         batch_size=None, num_workers=1, prefetch_factor=4,
     )
     log = open(options.out / "log.tsv", "a")
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     begun = saved = time.time()
     sums, count, seen = [0.0] * 4, 0, 0
     for step, ids, weights in batches:
@@ -145,7 +148,7 @@ def train(options) -> None:
         if time.time() - saved > options.save_every or step + 1 == total:
             save(checkpoint, model, steppers, step + 1)
             saved = time.time()
-        if options.seconds and time.time() - begun > options.seconds:
+        if stopped or (options.seconds and time.time() - begun > options.seconds):
             break
     save(checkpoint, model, steppers, step + 1)
 
