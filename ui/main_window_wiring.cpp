@@ -131,17 +131,21 @@ void MainWindow::showRows(const std::vector<app::DocumentRow>& rows)
     updateDocumentActions();
 }
 
-/// The reader that comes with the program can do one thing, and says so where it is asked.
+/// The readers that come with the program can do little, and say so where they are asked.
 void MainWindow::updateHint()
 {
     const app::DocumentRow* row = selectedRow();
-    const bool constructed =
-        row != nullptr && row->context &&
-        row->context->modelPath.filename() == std::filesystem::path("constructed-reader.gguf");
-    m_conversation->setHint(
-        constructed ? tr("This reader continues a quotation: type or paste the beginning of "
-                         "a passage, at least three words.")
-                    : QString());
+    const std::filesystem::path model = row != nullptr && row->context
+                                            ? row->context->modelPath.filename()
+                                            : std::filesystem::path();
+    QString hint;
+    if (model == "constructed-reader.gguf")
+        hint = tr("This reader continues a quotation: type or paste the beginning of a passage, at "
+                  "least three words.");
+    else if (model == "reader.gguf")
+        hint = tr("This reader quotes short documents: ask what is said about a word that stands "
+                  "in the text.");
+    m_conversation->setHint(hint);
 }
 
 void MainWindow::showSearchHits(const QString& query, const std::vector<app::SearchHit>& hits)

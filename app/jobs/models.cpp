@@ -87,6 +87,8 @@ std::vector<FoundModel> findModels(const fs::path& dataDirectory)
         models.push_back(describe(embedded));
         models.back().embedded = true;
         seen.insert(embedded);
+        // Beside it: other models that come with the program.
+        scan(embedded.parent_path(), seen, models);
     } catch (const engine::Error&) {
         // A build without resources: the other models can still be used.
     }

@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import os
 import signal
+import tempfile
 import time
 from pathlib import Path
 
@@ -26,8 +27,9 @@ from model import Reader, Shape
 class Batches(torch.utils.data.Dataset):
     """Step number -> batch; made in a process of its own."""
 
-    def __init__(self, library, seed: int, stages):
+    def __init__(self, library, seed: int, stages, rank: int, processes: int):
         self.library, self.seed, self.stages, self.encoder = library, seed, stages, None
+        self.part = slice(rank, None, processes)
 
     def __len__(self) -> int:
         return sum(stage.steps for stage in self.stages)
@@ -38,7 +40,7 @@ class Batches(torch.utils.data.Dataset):
         ids, weights = conversations.make_batch(
             self.library, self.encoder, self.seed, step, stage.recipe(step), stage.rows(step)
         )
-        return step, torch.from_numpy(ids), torch.from_numpy(weights)
+        return step, torch.from_numpy(ids[self.part]), torch.from_numpy(weights[self.part])
 
 
 def answer_loss(model: Reader, body, ids, weights):
@@ -72,6 +74,15 @@ def rate_share(step: int, total: int, decay: int) -> float:
     return min(1.0, (step + 1) / 50, max(0.02, (total - step) / decay))
 
 
+def average(model: Reader, processes: int) -> None:
+    """Gradients become their mean over all processes."""
+    gradients = [p.grad for p in model.parameters()]
+    flat = torch.cat([g.flatten() for g in gradients])
+    torch.distributed.all_reduce(flat)
+    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients])):
+        gradient.copy_(mean.view_as(gradient) / processes)
+
+
 def save(path: Path, model, optimizers_, step: int) -> None:
     state = {
         "shape": model.shape.dictionary(), "model": model.state_dict(), "step": step,
@@ -81,8 +92,12 @@ def save(path: Path, model, optimizers_, step: int) -> None:
     os.replace(path.with_suffix(".part"), path)
 
 
-def train(options) -> None:
+def train(rank: int, options) -> None:
     torch.manual_seed(options.seed)
+    if options.processes > 1:
+        torch.distributed.init_process_group(
+            "gloo", init_method=f"file://{options.meeting}", rank=rank, world_size=options.processes
+        )
     torch.set_num_threads(options.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     stages = curriculum.STAGES
@@ -116,7 +131,7 @@ def train(options) -> None:
 
     total = options.steps or sum(stage.steps for stage in stages)
     batches = torch.utils.data.DataLoader(
-        torch.utils.data.Subset(Batches(library, options.seed, stages), range(first, total)),
+        torch.utils.data.Subset(Batches(library, options.seed, stages, rank, options.processes), range(first, total)),
         batch_size=None, num_workers=1, prefetch_factor=4,
     )
     log = open(options.out / "log.tsv", "a")
@@ -132,25 +147,28 @@ def train(options) -> None:
         with torch.autocast(device, dtype=torch.bfloat16, enabled=not options.float32):
             loss, report = answer_loss(model, body, ids.to(device), weights.to(device))
         loss.backward()
+        if options.processes > 1:
+            average(model, options.processes)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for stepper in steppers:
             stepper.step()
             stepper.zero_grad(set_to_none=True)
         sums = [a + b for a, b in zip(sums, [loss.item(), *(r.item() for r in report)])]
         count, seen = count + 1, seen + ids.numel()
-        if (step + 1) % options.report == 0:
+        if (step + 1) % options.report == 0 and rank == 0:
             passed = time.time() - begun
             line = f"{step + 1}\t{ids.shape[1]}\t" + "\t".join(f"{s / count:.4f}" for s in sums)
             line += f"\t{passed:.0f}\t{seen / passed:.0f}"
             print(line, flush=True)
             print(line, file=log, flush=True)
             sums, count = [0.0] * 4, 0
-        if time.time() - saved > options.save_every or step + 1 == total:
+        if rank == 0 and time.time() - saved > options.save_every:
             save(checkpoint, model, steppers, step + 1)
             saved = time.time()
         if stopped or (options.seconds and time.time() - begun > options.seconds):
             break
-    save(checkpoint, model, steppers, step + 1)
+    if rank == 0:
+        save(checkpoint, model, steppers, step + 1)
 
 
 def main() -> None:
@@ -176,7 +194,13 @@ def main() -> None:
     parser.add_argument("--report", type=int, default=20)
     parser.add_argument("--save-every", type=float, default=240, help="seconds")
     parser.add_argument("--shape", nargs="*", default=[], help="for example layers=4 width=192")
-    train(parser.parse_args())
+    parser.add_argument("--processes", type=int, default=1, help="on a CPU: each takes a share of a step's rows")
+    options = parser.parse_args()
+    if options.processes == 1:
+        train(0, options)
+        return
+    options.meeting = tempfile.mktemp(prefix="reader-training-")
+    torch.multiprocessing.spawn(train, (options,), options.processes)
 
 
 if __name__ == "__main__":
