@@ -69,9 +69,15 @@ def optimizers(model: Reader, options) -> list[torch.optim.Optimizer]:
     return [torch.optim.AdamW(matrices + others, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True)]
 
 
-def rate_share(step: int, total: int, decay: int) -> float:
-    """Warm-up for 50 steps, level, and linear decay to zero over the last `decay` steps."""
-    return min(1.0, (step + 1) / 50, max(0.02, (total - step) / decay))
+def rate_share(step: int, total: int, passed: float, options) -> float:
+    """Warm-up for 50 steps, level, and linear decay to nearly nothing over the last steps or seconds."""
+    left = (total - step) / options.decay
+    if options.decay_seconds:
+        left = (options.seconds - passed) / options.decay_seconds
+    share = torch.tensor(min(1.0, (step + 1) / 50, max(0.02, left)))
+    if options.processes > 1:
+        torch.distributed.broadcast(share, 0)
+    return share.item()
 
 
 def average(model: Reader, processes: int) -> None:
@@ -140,7 +146,7 @@ def train(rank: int, options) -> None:
     begun = saved = time.time()
     sums, count, seen = [0.0] * 4, 0, 0
     for step, ids, weights in batches:
-        share = rate_share(step, total, options.decay)
+        share = rate_share(step, total, time.time() - begun, options)
         groups = [group for stepper in steppers for group in stepper.param_groups]
         for group, rate in zip(groups, rates):
             group["lr"] = rate * share
@@ -165,7 +171,10 @@ def train(rank: int, options) -> None:
         if rank == 0 and time.time() - saved > options.save_every:
             save(checkpoint, model, steppers, step + 1)
             saved = time.time()
-        if stopped or (options.seconds and time.time() - begun > options.seconds):
+        ending = torch.tensor(float(bool(stopped) or 0 < options.seconds < time.time() - begun))
+        if options.processes > 1:
+            torch.distributed.all_reduce(ending)
+        if ending > 0:
             break
     if rank == 0:
         save(checkpoint, model, steppers, step + 1)
@@ -185,6 +194,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=0, help="stop here instead of at the end of the curriculum")
     parser.add_argument("--seconds", type=float, default=0, help="stop after this time")
     parser.add_argument("--decay", type=int, default=500, help="last steps, over which the rate falls to nothing")
+    parser.add_argument("--decay-seconds", type=float, default=0, help="with --seconds: the same by the clock")
     parser.add_argument("--optimizer", choices=("adamw", "muon"), default="adamw")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--muon-rate", type=float, default=1e-2)
