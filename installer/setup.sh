@@ -32,16 +32,20 @@ installPackages() {
         return
     fi
 
+    say "Installing ${#missing[@]} system packages: ${missing[*]}"
+    aptGet update || say "The package lists could not be refreshed; going on with the known ones."
+    aptGet install --yes --no-install-recommends "${missing[@]}" ||
+        fail "the packages could not be installed. Install them by hand and start again: ${missing[*]}"
+}
+
+# Only the superuser may; anyone else needs sudo.
+aptGet() {
     local asRoot=()
     if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null || fail "please let an administrator install: ${missing[*]}"
+        command -v sudo >/dev/null || fail "please let an administrator install what is in installer/packages.txt"
         asRoot=(sudo)
     fi
-    say "Installing ${#missing[@]} system packages: ${missing[*]}"
-    local apt=("${asRoot[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
-    "${apt[@]}" update >/dev/null || say "The package lists could not be refreshed; going on with the known ones."
-    "${apt[@]}" install --yes --no-install-recommends "${missing[@]}" >/dev/null </dev/null ||
-        fail "the packages could not be installed. Install them by hand and start again: ${missing[*]}"
+    "${asRoot[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >/dev/null </dev/null
 }
 
 # buildTargets [TARGET...]: configures and builds with the release preset; no target means everything.

@@ -16,8 +16,8 @@ std::unique_ptr<Library> openLibrary(const CommonOptions& common, OpenMode mode)
     if (mode == OpenMode::ReadOnly && !std::filesystem::exists(folder / "library.db"))
         mode = OpenMode::ReadWrite;
     auto library = Library::open(folder, mode);
-    if (!library->notice().empty() && mode == OpenMode::ReadWrite)
-        outputOf(common).progress(library->notice());
+    if (!library->notice().empty())
+        outputOf(common).notice(library->notice());
     return library;
 }
 
@@ -53,7 +53,7 @@ std::map<std::string, double> parseSettings(const std::string& method,
 std::filesystem::path thisProgram()
 {
     std::error_code error;
-    const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+    auto path = std::filesystem::read_symlink("/proc/self/exe", error);
     if (error) {
         throw engine::Error(
             engine::ErrorCode::Internal,

@@ -59,13 +59,15 @@ std::vector<double> shares(const Inspection& inspection, std::size_t parts)
     return result;
 }
 
-void printForPerson(const Output& output, const Inspection& inspection, const json& ledger)
+/// `bytesStored`: what the library holds, as `contexts` lists it.
+void printForPerson(const Output& output, const Inspection& inspection, const json& ledger,
+                    std::uint64_t bytesStored)
 {
     const engine::ContextInfo& info = inspection.info;
     output.line("Prepared with " + info.modelName + ", method " + info.method + ", store " +
                 engine::storeFormatName({info.store, info.coded}) + ": " +
                 percentText(info.keptFraction) + " of " + std::to_string(info.tokens) +
-                " tokens kept in " + bytesText(info.bytesStored) + " (uncompressed " +
+                " tokens kept in " + bytesText(bytesStored) + " (uncompressed " +
                 bytesText(info.bytesFull) + ").");
     output.line("Kept tokens per layer and head:");
     std::vector<std::vector<std::string>> rows(1, {"layer"});
@@ -99,7 +101,8 @@ void inspectContext(const CommonOptions& common, RecordId context)
 {
     const Output output = outputOf(common);
     const auto library = openLibrary(common, OpenMode::ReadOnly);
-    if (library->context(context).state != ContextState::Ready) {
+    const ContextRecord record = library->context(context);
+    if (record.state != ContextState::Ready) {
         throw engine::Error(engine::ErrorCode::BadInput,
                             "Context " + std::to_string(context) +
                                 " is not ready. Prepare the document again.");
@@ -133,12 +136,12 @@ void inspectContext(const CommonOptions& common, RecordId context)
                   {"tokens", info.tokens},
                   {"kept_fraction", info.keptFraction},
                   {"bytes_full", info.bytesFull},
-                  {"bytes_stored", info.bytesStored},
+                  {"bytes_stored", record.bytesStored},
                   {"peak_bytes", info.peakBytes},
                   {"kept_per_layer_and_head", kept},
                   {"kept_share_per_token", shareOfToken},
                   {"ledger", ledger}});
-    printForPerson(output, inspection, ledger);
+    printForPerson(output, inspection, ledger, static_cast<std::uint64_t>(record.bytesStored));
 }
 
 } // namespace app

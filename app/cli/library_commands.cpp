@@ -272,7 +272,8 @@ void removeRecord(const CommonOptions& common, RecordId id)
     case RecordKind::None:
         throw engine::Error(engine::ErrorCode::NotFound,
                             "There is no document, context or conversation with the id " +
-                                std::to_string(id) + ". List them with: epitome documents");
+                                std::to_string(id) +
+                                ". The command \"epitome documents\" lists the documents.");
     }
     output.value({{"removed", id}, {"kind", toText(kind)}});
     output.line("Removed " + std::string(toText(kind)) + " " + std::to_string(id) + ".");

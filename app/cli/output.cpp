@@ -44,6 +44,12 @@ void Output::endProgress() const
         std::cerr << "\r\033[K" << std::flush;
 }
 
+void Output::notice(const std::string& text) const
+{
+    if (!m_json)
+        std::cerr << text << '\n';
+}
+
 void Output::table(const std::vector<std::vector<std::string>>& rows) const
 {
     if (m_json || rows.empty())
@@ -83,6 +89,8 @@ std::string bytesText(std::uint64_t bytes)
 
 std::string durationText(double seconds)
 {
+    if (seconds < 0.1)
+        return numberText(seconds * 1000, 0) + " ms";
     if (seconds < 60)
         return numberText(seconds, seconds < 10 ? 1 : 0) + " s";
     const auto whole = static_cast<long>(std::lround(seconds));

@@ -29,6 +29,9 @@ public:
     /// with --json.
     void progress(const std::string& text) const;
     void endProgress() const;
+    /// What a person has to know beside the result: a line on standard error that stays; nothing
+    /// with --json.
+    void notice(const std::string& text) const;
     /// A table with a header; columns as wide as they need to be.
     void table(const std::vector<std::vector<std::string>>& rows) const;
 
@@ -39,7 +42,7 @@ private:
 
 /// "1.3 GiB", "410 KiB".
 std::string bytesText(std::uint64_t bytes);
-/// "1 h 5 min", "3 min 20 s", "4.2 s".
+/// "1 h 5 min", "3 min 20 s", "4.2 s", "12 ms".
 std::string durationText(double seconds);
 /// "30.0 %".
 std::string percentText(double fraction);

@@ -25,7 +25,7 @@ MessageRecord message(RecordId conversation, RecordId parent, MessageRole role,
 ContextRecord chooseContext(const Library& library, RecordId documentId, RecordId contextId)
 {
     if (contextId != 0) {
-        const ContextRecord record = library.context(contextId);
+        ContextRecord record = library.context(contextId);
         if (record.documentId != documentId) {
             throw engine::Error(engine::ErrorCode::BadInput,
                                 "Context " + std::to_string(contextId) + " belongs to document " +

@@ -2,6 +2,7 @@
 
 #include "app/jobs/model_places.h"
 
+#include <array>
 #include <fstream>
 #include <set>
 
@@ -15,8 +16,9 @@ constexpr int kMaxDepth = 6;
 bool startsAsGguf(const fs::path& path)
 {
     std::ifstream stream(path, std::ios::binary);
-    char magic[4] = {};
-    return stream.read(magic, 4) && std::string_view(magic, 4) == "GGUF";
+    std::array<char, 4> magic{};
+    return stream.read(magic.data(), magic.size()) &&
+           std::string_view(magic.data(), magic.size()) == "GGUF";
 }
 
 /// "name-00002-of-00005": the second part of a file that was split.

@@ -11,7 +11,7 @@ namespace app {
 /// two preparations with the same text continue each other.
 std::string settingsJson(const engine::PrepareOptions& options);
 /// Inverse of settingsJson. Throws engine::Error(Damaged).
-engine::PrepareOptions optionsFromJson(const std::string& json);
+engine::PrepareOptions optionsFromJson(const std::string& text);
 
 /// A new context's record before anything is known of the result.
 ContextRecord makeContextRecord(RecordId documentId, const engine::LoadedModel& model,

@@ -119,6 +119,14 @@ std::unique_ptr<Database> emptyContexts()
     return contexts;
 }
 
+std::unique_ptr<Database> openContextsForReading(const path& file, const LibraryOptions& options)
+{
+    auto contexts = openForReading(file, contextsOptions, options);
+    requireCurrentSchema(*contexts, contextsSchema());
+    ContextTable(*contexts).list(0); // throws if not even the list can be read
+    return contexts;
+}
+
 LibraryFiles openReadOnly(const path& dataDir, const LibraryOptions& options, std::string notice)
 {
     const path file = dataDir / kLibraryName;
@@ -131,11 +139,18 @@ LibraryFiles openReadOnly(const path& dataDir, const LibraryOptions& options, st
     files.notice = std::move(notice);
     files.library = openForReading(file, libraryOptions, options);
     requireCurrentSchema(*files.library, librarySchema());
-    if (isThere(dataDir / kContextsName)) {
-        files.contexts = openForReading(dataDir / kContextsName, contextsOptions, options);
-        requireCurrentSchema(*files.contexts, contextsSchema());
-    } else {
+    const path contexts = dataDir / kContextsName;
+    try {
+        files.contexts =
+            isThere(contexts) ? openContextsForReading(contexts, options) : emptyContexts();
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::Damaged)
+            throw;
         files.contexts = emptyContexts();
+        files.notice += (files.notice.empty() ? "" : " ") +
+                        std::string("The prepared contexts in ") + quoted(contexts) +
+                        " are damaged; documents and conversations are all there. Prepare the "
+                        "documents again.";
     }
     return files;
 }

@@ -200,8 +200,11 @@ void readPart(ByteReader& reader, const SegmentPart& part, const Header& header,
 void checkIdentity(const ContextInfo& info, const LoadedModel& model, std::string_view textHash)
 {
     if (info.modelIdentity != model.identity()) {
+        const std::string other = info.modelName == model.info().name
+                                      ? "another file of the same name"
+                                      : model.info().name;
         throw Error(ErrorCode::Mismatch, "The document was prepared for " + info.modelName +
-                                             ", not for " + model.info().name +
+                                             ", not for " + other +
                                              ". Choose that model, or prepare the document again.");
     }
     if (info.rope != ropeOf(model.config(), info.settings).canonical() ||
