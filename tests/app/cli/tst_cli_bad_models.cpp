@@ -116,6 +116,16 @@ TEST_CASE_FIXTURE(Fixture,
                  {"tokenizer"});
 }
 
+TEST_CASE_FIXTURE(Fixture, "a document longer than the model's window is refused with both lengths")
+{
+    const auto file = folder.write(
+        "narrow.gguf", SpoiltReader().put("llama.context_length", kNumber, 100U).bytes());
+    checkRefusal(library.run({"prepare", std::to_string(document), "--model", file.string()}), 1,
+                 {"The document has ", " tokens", "window of 100", "longer window"});
+    CHECK(library.result({"contexts"}).at("contexts").empty());
+    CHECK(library.result({"documents"}).at("documents").size() == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a context is not given to another model, and waits for its own")
 {
     const auto mine = folder.write("mine.gguf", SpoiltReader().bytes());

@@ -66,7 +66,7 @@ TEST_CASE("values that no method or model can work with are refused with those t
     checkRefusal(prepare({"--keep", "nan"}), kBadUse, {"at most 1", "for instance 0.3"});
     checkRefusal(prepare({"--method", "zip"}), kBadUse, {"\"zip\"", "kvzip"});
     checkRefusal(prepare({"--store", "f8"}), kBadUse, {"\"f8\"", "kivi4"});
-    checkRefusal(prepare({"--set", "window"}), kBadUse, {"\"window\"", "--set key=number"});
+    checkRefusal(prepare({"--set", "window"}), kBadUse, {"\"window\"", "--set key="});
     checkRefusal(prepare({"--set", "depth=3"}), kBadUse, {"\"depth\"", "kvzip", "piece"});
     checkRefusal(library.run({"ask", document, "  "}), kBadUse, {"question is empty", "Write it"});
     const auto logits = [](const std::string& ids) {
