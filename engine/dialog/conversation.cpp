@@ -82,8 +82,7 @@ public:
         for (; inTail < exchanges.size(); ++inTail) {
             const Exchange& exchange = exchanges[inTail];
             auto tokens = prompts.turn(std::span(exchanges).first(inTail), exchange.question);
-            const auto answer =
-                model->tokenizer().encode(exchange.answer, SpecialTokens::AsText, false).ids;
+            const auto answer = prompts.answer(tokens, exchange.answer);
             tokens.insert(tokens.end(), answer.begin(), answer.end());
             requireRoom(tokens.size());
             if (!tail.method().takeExchange(tokens, tail.store(), stop))

@@ -25,7 +25,7 @@ std::string measureHeadTable(const std::shared_ptr<LoadedModel>& model, std::str
                              const std::stop_token& stop)
 {
     const PromptTokens prompts(*model, {}, false);
-    const TokenisedText tokens = model->tokenizer().encode(sample, SpecialTokens::AsText, false);
+    const TokenisedText tokens = prompts.document(sample);
     if (tokens.ids.size() < kSmallestSample) {
         throw Error(ErrorCode::BadInput,
                     "The sample for the head table has " + std::to_string(tokens.ids.size()) +

@@ -47,7 +47,7 @@ public:
         resetPeakResidentBytes();
         checkPrepareOptions(options);
         const MethodEntry& entry = findMethod(options.method);
-        tokens = model->tokenizer().encode(text, SpecialTokens::AsText, false);
+        tokens = prompts.document(text);
         plan = makePlan(*model, prompts, text, tokens, options);
         store.setRope(tableOf(model->config(), plan.settings));
         method = entry.make(plan);

@@ -19,15 +19,37 @@ struct JsonValue
     std::variant<std::nullptr_t, bool, std::uint64_t, double, std::string, Array, Object> value;
 
     /// Null when the value is of another kind.
-    const std::uint64_t* whole() const { return std::get_if<std::uint64_t>(&value); }
-    const std::string* text() const { return std::get_if<std::string>(&value); }
-    const bool* boolean() const { return std::get_if<bool>(&value); }
-    const Array* array() const { return std::get_if<Array>(&value); }
-    const Object* object() const { return std::get_if<Object>(&value); }
+    const std::uint64_t* whole() const;
+    const std::string* text() const;
+    const bool* boolean() const;
+    const Array* array() const;
+    const Object* object() const;
 
     /// The member of an object; null when the value is no object or has no such member.
     const JsonValue* find(std::string_view key) const;
 };
+
+// Not in the class, where an Object is not complete yet.
+inline const std::uint64_t* JsonValue::whole() const
+{
+    return std::get_if<std::uint64_t>(&value);
+}
+inline const std::string* JsonValue::text() const
+{
+    return std::get_if<std::string>(&value);
+}
+inline const bool* JsonValue::boolean() const
+{
+    return std::get_if<bool>(&value);
+}
+inline const JsonValue::Array* JsonValue::array() const
+{
+    return std::get_if<Array>(&value);
+}
+inline const JsonValue::Object* JsonValue::object() const
+{
+    return std::get_if<Object>(&value);
+}
 
 /// Reads one JSON text (RFC 8259) with nothing but blanks around it: UTF-8 must be valid, keys of
 /// an object must differ, nesting ends at 32 levels. Throws Damaged, beginning with `name` and

@@ -46,6 +46,14 @@ public:
     /// `addSpecial`: put BOS in front (and EOS behind) if the model asks for it.
     virtual TokenisedText encode(std::string_view text, SpecialTokens special,
                                  bool addSpecial) const = 0;
+    /// Whether encode() puts a blank in front of a text and of what follows a special token.
+    virtual bool putsBlankInFront() const { return false; }
+    /// As encode(), for a text that goes on behind other text, without BOS and EOS. Only a
+    /// tokenizer that puts blanks in front makes a difference: the middle of a text gets none.
+    virtual TokenisedText encodeContinued(std::string_view text, SpecialTokens special) const
+    {
+        return encode(text, special, false);
+    }
 
     /// The bytes of one token as a stream would send them; may be part of a UTF-8 character.
     /// Control tokens give their text if `showSpecial`, else nothing. Out of range ids throw
@@ -57,6 +65,8 @@ public:
     virtual std::optional<std::int32_t> eos() const = 0;
     virtual bool isEndOfGeneration(std::int32_t id) const = 0; // EOS, EOT, EOM ...
     virtual bool isControl(std::int32_t id) const = 0;
+    /// A token that is cut out of a text before the rest is tokenised: control or user-defined.
+    virtual bool isCutOut(std::int32_t id) const = 0;
     /// Stable over program versions: the same vocabulary, merges and rules give the same 64 hex
     /// digits.
     virtual std::string hash() const = 0;

@@ -49,15 +49,12 @@ VocabularyTokenizer::VocabularyTokenizer(Vocabulary vocabulary)
 TokenisedText VocabularyTokenizer::encode(std::string_view text, SpecialTokens special,
                                           bool addSpecial) const
 {
-    if (text.size() > std::numeric_limits<std::uint32_t>::max()) {
-        throw Error(ErrorCode::TooLarge,
-                    "The text has more than 4 GiB. Split the document into parts.");
-    }
+    const std::vector<Fragment> fragments = cutSpecialTokens(text, special);
     TokenisedText out;
     if (addSpecial && m_vocabulary.addBos && m_vocabulary.bos) {
         append(out, *m_vocabulary.bos, {0, 0});
     }
-    encodeFragments(text, cutSpecialTokens(text, special), out);
+    encodeFragments(text, fragments, out);
     if (addSpecial && m_vocabulary.addEos && m_vocabulary.eos) {
         const auto end = static_cast<std::uint32_t>(text.size());
         append(out, *m_vocabulary.eos, {end, end});
@@ -68,6 +65,10 @@ TokenisedText VocabularyTokenizer::encode(std::string_view text, SpecialTokens s
 std::vector<VocabularyTokenizer::Fragment>
 VocabularyTokenizer::cutSpecialTokens(std::string_view text, SpecialTokens special) const
 {
+    if (text.size() > std::numeric_limits<std::uint32_t>::max()) {
+        throw Error(ErrorCode::TooLarge,
+                    "The text has more than 4 GiB. Split the document into parts.");
+    }
     const SpecialTokenFinder& finder =
         special == SpecialTokens::Parse ? m_allSpecial : m_userDefined;
     std::vector<Fragment> fragments;
@@ -108,6 +109,11 @@ bool VocabularyTokenizer::isControl(std::int32_t id) const
 {
     checkId(id);
     return m_vocabulary.kind(id) == TokenKind::Control;
+}
+
+bool VocabularyTokenizer::isCutOut(std::int32_t id) const
+{
+    return isControl(id) || m_vocabulary.kind(id) == TokenKind::UserDefined;
 }
 
 void VocabularyTokenizer::checkId(std::int32_t id) const

@@ -24,6 +24,7 @@ public:
         return m_vocabulary.endOfGeneration.contains(id);
     }
     bool isControl(std::int32_t id) const override;
+    bool isCutOut(std::int32_t id) const override;
     std::string hash() const override { return m_hash; }
 
 protected:
@@ -47,10 +48,11 @@ protected:
     void finishHash(Sha256 own);
 
     static void append(TokenisedText& out, std::int32_t id, ByteRange range);
+    /// Throws TooLarge beyond the 4 GiB that a ByteRange can hold.
+    std::vector<Fragment> cutSpecialTokens(std::string_view text, SpecialTokens special) const;
 
 private:
     void checkId(std::int32_t id) const;
-    std::vector<Fragment> cutSpecialTokens(std::string_view text, SpecialTokens special) const;
 
     Vocabulary m_vocabulary;
     SpecialTokenFinder m_userDefined; // found in every text

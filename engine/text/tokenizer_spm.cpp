@@ -184,12 +184,25 @@ void SpmTokenizer::addMerges(const std::vector<std::uint32_t>& ranks)
     }
 }
 
+TokenisedText SpmTokenizer::encodeContinued(std::string_view text, SpecialTokens special) const
+{
+    TokenisedText out;
+    encodeBehind(false, text, cutSpecialTokens(text, special), out);
+    return out;
+}
+
 void SpmTokenizer::encodeFragments(std::string_view text, const std::vector<Fragment>& fragments,
                                    TokenisedText& out) const
 {
+    encodeBehind(true, text, fragments, out);
+}
+
+/// `afterSpecial`: whether a special token, or nothing, stands before the text.
+void SpmTokenizer::encodeBehind(bool afterSpecial, std::string_view text,
+                                const std::vector<Fragment>& fragments, TokenisedText& out) const
+{
     BpeMerger merger(m_merges);
     Word word;
-    bool afterSpecial = true;
     for (const Fragment& fragment : fragments) {
         if (fragment.id >= 0) {
             append(out, fragment.id, fragment.range);

@@ -15,6 +15,9 @@ public:
     /// Throws Damaged, naming the key.
     explicit SpmTokenizer(const GgufFile& file);
 
+    bool putsBlankInFront() const override { return m_addSpacePrefix; }
+    TokenisedText encodeContinued(std::string_view text, SpecialTokens special) const override;
+
 protected:
     void encodeFragments(std::string_view text, const std::vector<Fragment>& fragments,
                          TokenisedText& out) const override;
@@ -27,6 +30,8 @@ private:
     void collectCharacters();
     void addMerges(const std::vector<std::uint32_t>& ranks);
     bool isMergeable(std::int32_t id) const;
+    void encodeBehind(bool afterSpecial, std::string_view text,
+                      const std::vector<Fragment>& fragments, TokenisedText& out) const;
     std::int32_t pieceId(std::string_view piece) const;
     std::int32_t characterId(char32_t character) const;
     void encodePlain(std::string_view text, ByteRange range, bool spaceBefore, BpeMerger& merger,
