@@ -7,6 +7,7 @@
 #include "engine/methods/query_statistics.h"
 #include "engine/methods/scorer_method.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace engine {
@@ -30,12 +31,12 @@ public:
         const std::size_t dim = plan().headDim;
         const std::size_t heads = query.size() / step.rows.size() / dim;
         std::vector<QueryStatistics>& layer = ofLayer(step.layer, heads);
-        for (std::size_t row = 0; row < step.rows.size(); ++row) {
-            if (step.rows[row] < eligible().begin)
-                continue; // the first rows' queries are unlike all others
-            for (std::size_t head = 0; head < heads; ++head)
-                layer[head].add(query.subspan((row * heads + head) * dim, dim));
-        }
+        // The first rows' queries are unlike all others.
+        const auto first = static_cast<std::size_t>(
+            std::ranges::lower_bound(step.rows, eligible().begin) - step.rows.begin());
+        const std::size_t count = step.rows.size() - first;
+        for (std::size_t head = 0; count > 0 && head < heads; ++head)
+            layer[head].add(query.subspan((first * heads + head) * dim), count, heads * dim);
     }
 
     /// The sums so far: with the covariance about as large as the keys and values of a block.

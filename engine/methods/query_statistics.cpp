@@ -1,5 +1,7 @@
 #include "engine/methods/query_statistics.h"
 
+#include "kernels/moments.h"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -25,18 +27,6 @@ Matrix multiply(std::span<const double> a, std::span<const double> b, std::size_
     return out;
 }
 
-/// k^T M k for a symmetric M; `scratch` has headDim floats.
-float quadraticForm(std::span<const float> key, std::span<const float> matrix,
-                    std::span<float> scratch)
-{
-    std::ranges::fill(scratch, 0.0F);
-    for (std::size_t row = 0; row < key.size(); ++row) {
-        for (std::size_t c = 0; c < key.size(); ++c)
-            scratch[c] += matrix[row * key.size() + c] * key[row];
-    }
-    return std::inner_product(key.begin(), key.end(), scratch.begin(), 0.0F);
-}
-
 void softmax(std::vector<float>& logits)
 {
     const float largest = *std::ranges::max_element(logits);
@@ -58,17 +48,15 @@ QueryStatistics::QueryStatistics(std::size_t headDim, bool withCovariance)
 
 void QueryStatistics::add(std::span<const float> query)
 {
-    m_state[0] += 1;
-    for (std::size_t c = 0; c < m_dim; ++c)
-        m_state[1 + c] += static_cast<double>(query[c]);
-    if (m_state.size() == 1 + m_dim)
-        return;
-    double* products = &m_state[1 + m_dim];
-    for (std::size_t row = 0; row < m_dim; products += ++row) {
-        const auto factor = static_cast<double>(query[row]);
-        for (std::size_t c = 0; c <= row; ++c)
-            products[c] += factor * static_cast<double>(query[c]);
-    }
+    add(query, 1, m_dim);
+}
+
+void QueryStatistics::add(std::span<const float> queries, std::size_t count, std::size_t stride)
+{
+    m_state[0] += static_cast<double>(count);
+    const std::span<double> sums = std::span(m_state).subspan(1);
+    kernels::cpu::addMoments(sums.first(m_dim), sums.subspan(m_dim),
+                             {queries, count, stride, m_dim});
 }
 
 std::vector<double> QueryStatistics::mean() const
@@ -153,14 +141,15 @@ std::vector<float> expectedAttentionScores(std::span<const ExpectedQuery> group,
     const std::size_t count = keys.size() / dim;
     std::vector<float> scores(count);
     std::vector<float> logits(count);
-    std::vector<float> scratch(dim);
+    std::vector<float> spread(count);
     for (const ExpectedQuery& query : group) {
+        if (!query.covariance.empty())
+            kernels::cpu::quadraticForms(spread, keys, query.covariance, dim);
         for (std::size_t j = 0; j < count; ++j) {
             const auto key = keys.subspan(j * dim, dim);
             logits[j] =
-                scale * std::inner_product(key.begin(), key.end(), query.mean.begin(), 0.0F);
-            if (!query.covariance.empty())
-                logits[j] += scale * scale / 2 * quadraticForm(key, query.covariance, scratch);
+                scale * std::inner_product(key.begin(), key.end(), query.mean.begin(), 0.0F) +
+                scale * scale / 2 * spread[j];
         }
         softmax(logits);
         for (std::size_t j = 0; j < count; ++j)

@@ -16,6 +16,8 @@ public:
 
     /// query: (headDim), before RoPE.
     void add(std::span<const float> query);
+    /// `count` queries, each `stride` floats behind the one before.
+    void add(std::span<const float> queries, std::size_t count, std::size_t stride);
 
     std::vector<double> mean() const;
     /// (headDim, headDim), divided by the number of rows; empty without covariance.
