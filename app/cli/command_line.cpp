@@ -21,6 +21,8 @@ struct Arguments
     TokenizeArguments tokenize;
     LogitsArguments logits;
     BenchArguments bench;
+    BenchMethodsArguments benchMethods;
+    EvalArguments eval;
     std::vector<std::string> files;
     std::string file;
     RecordId id = 0;
@@ -127,6 +129,49 @@ void addAsk(CLI::App& app, Arguments& a)
     askCommand->callback([&a] { ask(a.common, a.ask); });
 }
 
+void addBench(CLI::App& app, Arguments& a)
+{
+    CLI::App* benchCommand =
+        addCommand(app, a, "bench", "Speed as a share of this machine's limits");
+    benchCommand->add_option("--model", a.bench.model, "GGUF file; random weights without one");
+    benchCommand->add_option("--prompt", a.bench.prompts, "Prompt lengths in tokens")
+        ->delimiter(',');
+    benchCommand->add_option("--generate", a.bench.generate, "Tokens to decode; 0 leaves it out");
+    benchCommand->add_option("--depth", a.bench.depth, "Tokens in the cache before decoding");
+    benchCommand->add_option("--attention", a.bench.attention,
+                             "Tokens of the attention measurement; 0 leaves it out");
+    benchCommand->add_option("--restore", a.bench.restore,
+                             "Tokens of the restore measurement; 0 leaves it out");
+    BenchMethodsArguments& m = a.benchMethods;
+    CLI::Option* methods =
+        benchCommand
+            ->add_option("--methods", m.methods,
+                         "Compare these methods with full instead; every one without ids")
+            ->delimiter(',')
+            ->expected(0, -1);
+    benchCommand->add_option("--keep", m.keep, "With --methods: share to keep")->needs(methods);
+    benchCommand->add_option("--store", m.store, "With --methods: f16, int8, kivi4 or kivi2")
+        ->needs(methods);
+    benchCommand->add_option("--prefill", m.prefill, "With --methods: tokens to read")
+        ->needs(methods);
+    benchCommand
+        ->add_option("--depths", m.depths, "With --methods: tokens before decoding, such as 65536")
+        ->delimiter(',')
+        ->needs(methods);
+    benchCommand->add_option("--repeat", m.repeats, "With --methods: repetitions, the best counts")
+        ->needs(methods);
+    benchCommand->callback([&a, methods] {
+        if (methods->count() == 0) {
+            bench(a.common, a.bench);
+            return;
+        }
+        a.benchMethods.model = a.bench.model;
+        // An option without a value gives one empty word.
+        std::erase(a.benchMethods.methods, "");
+        benchMethods(a.common, a.benchMethods);
+    });
+}
+
 void addTools(CLI::App& app, Arguments& a)
 {
     addCommand(app, a, "methods", "List the methods with their settings")->callback([&a] {
@@ -149,18 +194,32 @@ void addTools(CLI::App& app, Arguments& a)
     logitsCommand->add_flag("--all", a.logits.all, "Of every position, not only the last");
     logitsCommand->callback([&a] { printLogits(a.common, a.logits); });
 
-    CLI::App* benchCommand =
-        addCommand(app, a, "bench", "Speed as a share of this machine's limits");
-    benchCommand->add_option("--model", a.bench.model, "GGUF file; random weights without one");
-    benchCommand->add_option("--prompt", a.bench.prompts, "Prompt lengths in tokens")
+    addBench(app, a);
+}
+
+void addEval(CLI::App& app, Arguments& a)
+{
+    CLI::App* command =
+        addCommand(app, a, "eval", "How well each method keeps what is asked later");
+    EvalArguments& e = a.eval;
+    command->add_option("--model", e.model, "GGUF file; the embedded reader without one");
+    command->add_option("--methods", e.methods, "Ids; every query-agnostic one without it")
         ->delimiter(',');
-    benchCommand->add_option("--generate", a.bench.generate, "Tokens to decode; 0 leaves it out");
-    benchCommand->add_option("--depth", a.bench.depth, "Tokens in the cache before decoding");
-    benchCommand->add_option("--attention", a.bench.attention,
-                             "Tokens of the attention measurement; 0 leaves it out");
-    benchCommand->add_option("--restore", a.bench.restore,
-                             "Tokens of the restore measurement; 0 leaves it out");
-    benchCommand->callback([&a] { bench(a.common, a.bench); });
+    command->add_option("--keep", e.keep, "Shares to keep, (0, 1]")->delimiter(',');
+    command->add_option("--lengths", e.lengths, "Lengths of the documents in tokens")
+        ->delimiter(',');
+    command
+        ->add_option("--tasks", e.tasks,
+                     "needle, multi-key, multi-value, passkey, quote, absent, keyword")
+        ->delimiter(',');
+    command->add_option("--questions", e.questions, "Of each task, about each document");
+    command->add_option("--documents", e.documents, "Of each length");
+    command->add_option("--seed", e.seed, "Of the first document");
+    command->add_option("--store", e.store, "f16, int8, kivi4 or kivi2");
+    command->add_option("--corpus", e.corpus, "Text file to hide the facts in");
+    command->add_option("--out", e.out, "Folder for results.csv and table.md");
+    command->add_flag("--resume", e.resume, "Go on with the results in that folder");
+    command->callback([&a] { evaluate(a.common, a.eval); });
 }
 
 int report(const CommonOptions& common, const std::string& sentence, int code,
@@ -208,6 +267,7 @@ int runCommandLine(int argc, char** argv)
     addPrepare(app, arguments);
     addAsk(app, arguments);
     addTools(app, arguments);
+    addEval(app, arguments);
     try {
         app.parse(argc, argv);
         return 0;

@@ -68,6 +68,33 @@ struct BenchArguments
     std::uint32_t restore = 32768;
 };
 
+struct BenchMethodsArguments
+{
+    std::vector<std::string> methods; // empty: every one
+    std::string model;                // empty: random weights of a small shape
+    double keep = 0.25;
+    std::string store = "kivi4";
+    std::uint32_t prefill = 4096;
+    std::vector<std::uint32_t> depths{16384};
+    std::uint32_t repeats = 3;
+};
+
+struct EvalArguments
+{
+    std::string model; // empty: the embedded reader
+    std::vector<std::string> methods;
+    std::vector<double> keep{0.5, 0.25, 0.1};
+    std::vector<std::uint64_t> lengths{4096, 16384};
+    std::vector<std::string> tasks;
+    std::uint32_t questions = 10;
+    std::uint32_t documents = 1;
+    std::uint64_t seed = 1;
+    std::string store = "kivi4";
+    std::string corpus; // a text file; empty: made-up sentences
+    std::string out;    // a folder
+    bool resume = false;
+};
+
 /// A command that failed in part: with --json its result and the error are one value.
 class PartialFailure final : public engine::Error
 {
@@ -100,6 +127,8 @@ void listMethods(const CommonOptions& common);
 void tokenize(const CommonOptions& common, const TokenizeArguments& arguments);
 void printLogits(const CommonOptions& common, const LogitsArguments& arguments);
 void bench(const CommonOptions& common, const BenchArguments& arguments);
+void benchMethods(const CommonOptions& common, const BenchMethodsArguments& arguments);
+void evaluate(const CommonOptions& common, const EvalArguments& arguments);
 
 // What the commands share.
 Output outputOf(const CommonOptions& common);

@@ -28,11 +28,16 @@ void Output::stream(std::string_view text) const
         std::cout << text << std::flush;
 }
 
+bool Output::isTerminal()
+{
+    return isatty(STDERR_FILENO) != 0;
+}
+
 void Output::progress(const std::string& text) const
 {
     if (m_json || m_quiet)
         return;
-    if (isatty(STDERR_FILENO) != 0)
+    if (isTerminal())
         std::cerr << "\r\033[K" << text << std::flush;
     else
         std::cerr << text << '\n';
@@ -40,7 +45,7 @@ void Output::progress(const std::string& text) const
 
 void Output::endProgress() const
 {
-    if (!m_json && !m_quiet && isatty(STDERR_FILENO) != 0)
+    if (!m_json && !m_quiet && isTerminal())
         std::cerr << "\r\033[K" << std::flush;
 }
 

@@ -18,6 +18,8 @@ public:
     {}
 
     bool json() const { return m_json; }
+    /// Whether progress overwrites itself; otherwise each call is a line.
+    static bool isTerminal();
 
     /// A result line on standard output; nothing with --json.
     void line(std::string_view text) const;
