@@ -96,7 +96,7 @@ void mergeAttention(std::span<float> out, std::span<float> lse, std::span<const 
 ///          normaliser the natural log of the weight is written (monotone, no underflow).
 ///   lse    (rows, heads) from attention(); read only with Normaliser::Full
 /// `visible` limits every row as in attention(), causally or not; an entry that no row sees gets 0
-/// (or -infinity for Max).
+/// (or -infinity for Max). An entry of which a row makes NaN gets NaN; Max ignores such rows.
 void scorePass(std::span<float> scores, std::span<const float> q, std::span<const KvListView> lists,
                std::span<const EntryRange> visible, std::span<const float> lse,
                const ScoreSpec& spec, const AttentionShape& shape, ThreadPool& pool);

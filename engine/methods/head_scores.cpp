@@ -46,17 +46,17 @@ std::vector<float> HeadMethod::headScores()
     return scores;
 }
 
-std::uint64_t HeadMethod::wholeHeads(std::uint32_t rows) const
+std::uint64_t HeadMethod::wholeHeads(std::uint32_t rows, const std::string& wayOut) const
 {
     const std::uint64_t cells = std::uint64_t{plan().layers} * plan().kvHeads;
     const std::uint64_t tokens = plan().documentRows();
     const std::uint64_t budget = plan().keptInAll();
     if (budget < rows * cells) {
-        throw Error(ErrorCode::BadInput,
-                    "The method " + m_name + " keeps " + std::to_string(rows) +
-                        " tokens in every head, but only " + std::to_string(plan().keptPerHead()) +
-                        " of " + std::to_string(tokens) +
-                        " may stay. Raise keep, or keep fewer of them by settings or pages.");
+        throw Error(ErrorCode::BadInput, "The method " + m_name + " keeps " + std::to_string(rows) +
+                                             " tokens in every head, but only " +
+                                             std::to_string(plan().keptPerHead()) + " of " +
+                                             std::to_string(tokens) + " may stay. Raise keep, or " +
+                                             wayOut + ".");
     }
     if (rows >= tokens)
         return cells;

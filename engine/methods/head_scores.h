@@ -23,8 +23,8 @@ protected:
     /// The table's scores, or those measured.
     std::vector<float> headScores();
     /// Heads that keep the whole document, when the others keep `rows` of its tokens: as many as
-    /// come nearest to the budget. Throws BadInput when not even the others fit.
-    std::uint64_t wholeHeads(std::uint32_t rows) const;
+    /// come nearest to the budget. Throws BadInput when not even the others fit, with the way out.
+    std::uint64_t wholeHeads(std::uint32_t rows, const std::string& wayOut) const;
     /// Drops all rows but the prefix and the document rows for which `stays` is true (one for each
     /// row of the store) from the heads that are not whole. All lists hold every row.
     void cutHeads(KvStore& store, const std::vector<bool>& whole,

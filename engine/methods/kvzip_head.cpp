@@ -13,7 +13,7 @@ class KvzipHeadMethod final : public HeadMethod
 public:
     explicit KvzipHeadMethod(const DocumentPlan& plan)
         : HeadMethod(plan, "kvzip-head")
-        , m_whole(selects() ? wholeHeads(plan.pinnedRows()) : 0)
+        , m_whole(selects() ? wholeHeads(plan.pinnedRows(), "pin fewer pages") : 0)
     {}
 
 private:

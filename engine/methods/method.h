@@ -178,6 +178,7 @@ std::map<std::string, double> completeSettings(const MethodInfo& info,
 MethodEntry activationBeaconMethod();
 MethodEntry compactorMethod();
 MethodEntry claMethod();
+MethodEntry duoAttentionMethod();
 MethodEntry expectedAttentionMethod();
 MethodEntry fullMethod();
 MethodEntry h2oMethod();

@@ -17,6 +17,7 @@ std::vector<MethodEntry> makeTable()
         kvzipMethod(),
         kvzipPlusMethod(),
         kvzipHeadMethod(),
+        duoAttentionMethod(),
         keydiffMethod(),
         expectedAttentionMethod(),
         compactorMethod(),

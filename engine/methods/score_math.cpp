@@ -40,7 +40,7 @@ std::vector<float> keyDifferenceScores(std::span<const float> keys, std::size_t 
         const auto key = keys.subspan(j * headDim, headDim);
         const double product = std::inner_product(key.begin(), key.end(), anchor.begin(), 0.0);
         const double norm = norms[j] * anchorNorm;
-        scores[j] = norm > 0 ? static_cast<float>(-product / norm) : 0.0F;
+        scores[j] = norm == 0 ? 0.0F : static_cast<float>(-product / norm); // NaN stays NaN
     }
     return scores;
 }

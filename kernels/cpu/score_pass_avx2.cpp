@@ -47,10 +47,12 @@ __m256 addTerm(__m256 score, __m256 logit, __m256 normaliser)
         return _mm256_add_ps(score, logit);
     const __m256 relative = _mm256_sub_ps(logit, normaliser);
     if constexpr (Term == ScoreTerm::Maximum)
-        return _mm256_max_ps(score, relative);
-    // An entry outside the normaliser's set may outweigh it; the power stays finite.
+        return _mm256_max_ps(relative, score); // the second one where a number is missing
+    // An entry outside the normaliser's set may outweigh it; the power stays finite. What is no
+    // number stays none: the power would make a weight of it.
     const __m256 bounded = _mm256_min_ps(relative, _mm256_set1_ps(126.0F));
-    return _mm256_add_ps(score, exp2Bounded(bounded));
+    const __m256 missing = _mm256_cmp_ps(relative, relative, _CMP_UNORD_Q);
+    return _mm256_add_ps(score, _mm256_or_ps(exp2Bounded(bounded), missing));
 }
 
 template <int Rows, ScoreTerm Term>

@@ -180,3 +180,33 @@ TEST_CASE("rows of a block see one another: every row spreads a weight of one ov
     }
     CHECK(actual[0] > 0.0F);
 }
+
+TEST_CASE("a key that is no number has a score that is none, the others keep theirs")
+{
+    constexpr std::size_t kDim = 32;
+    constexpr std::size_t kTokens = 100;
+    constexpr std::size_t kBad = 30;
+    tests::LinearCongruential source(3);
+    std::vector<float> keys(kTokens * kDim);
+    for (float& each : keys)
+        each = source.next();
+    keys[kBad * kDim + 5] = std::numeric_limits<float>::quiet_NaN();
+    const tests::OwnedList list(KvType::F32, keys, keys, kDim);
+    Problem problem;
+    problem.shape = {.rows = 40, .heads = 1, .kvHeads = 1, .headDim = kDim, .scale = 0.2F};
+    for (std::size_t i = 0; i < problem.shape.rows * kDim; ++i)
+        problem.q.push_back(source.next());
+    problem.lists = {list.view()};
+    problem.visible.assign(problem.shape.rows, {0, kTokens});
+    const std::vector<float> lse(problem.shape.rows, 5.0F);
+    ScoreSpec spec{.scored = {0, kTokens}, .subset = {}};
+    const std::vector<float> sums = scored(problem, spec, lse, 1);
+    const std::vector<float> expected = reference(problem, spec, lse);
+    spec.rows = RowReduction::Max;
+    const std::vector<float> largest = scored(problem, spec, lse, 1);
+    for (std::size_t j = 0; j < kTokens; ++j) {
+        CHECK(std::isnan(sums[j]) == (j == kBad));
+        CHECK(std::isnan(expected[j]) == (j == kBad));
+        CHECK(std::isfinite(largest[j]) == (j != kBad));
+    }
+}

@@ -35,6 +35,8 @@ PrepareOptions optionsOf(const std::string& method, double keep, KvType store = 
         options.settings["chunk"] = 160; // several in the texts of these tests
     if (method.starts_with("snapkv+chunkpress") || method.starts_with("pyramidkv+chunkpress"))
         options.settings["window"] = 8;
+    if (method == "duo-attention")
+        options.settings = {{"sinks", 8}, {"recent", 24}};
     return options;
 }
 
