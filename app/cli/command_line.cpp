@@ -17,6 +17,7 @@ struct Arguments
 {
     CommonOptions common;
     PrepareArguments prepare;
+    HeadTableArguments headTable;
     AskArguments ask;
     TokenizeArguments tokenize;
     LogitsArguments logits;
@@ -106,7 +107,18 @@ void addPrepare(CLI::App& app, Arguments& a)
     prepareCommand->add_option("--store", p.store,
                                "f16, int8, kivi4 or kivi2; with +coded smaller on disk");
     prepareCommand->add_option("--set", p.settings, "A setting of the method: key=value");
+    prepareCommand->add_option("--pin", p.pins, "Pages kept whole, counted from 1: 3-5 or 7")
+        ->delimiter(',');
+    prepareCommand->add_option("--head-table", p.headTable,
+                               "File of the command head-table, for kvzip-head and duo-attention");
     prepareCommand->callback([&a] { prepare(a.common, a.prepare); });
+
+    CLI::App* heads = addCommand(app, a, "head-table",
+                                 "Measure on a document which heads of a model are worth most");
+    heads->add_option("DOC", a.headTable.document, "Id of the document")->required();
+    heads->add_option("--model", a.headTable.model, "GGUF file; the embedded reader without one");
+    heads->add_option("--out", a.headTable.out, "File to write")->required();
+    heads->callback([&a] { measureHeads(a.common, a.headTable); });
 }
 
 void addAsk(CLI::App& app, Arguments& a)

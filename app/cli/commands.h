@@ -31,6 +31,15 @@ struct PrepareArguments
     std::optional<std::uint64_t> budget;
     std::string store = "kivi4";
     std::vector<std::string> settings; // "key=value"
+    std::vector<std::string> pins;     // pages kept whole: "3-5" or "7", counted from 1
+    std::string headTable;             // a file of the command head-table
+};
+
+struct HeadTableArguments
+{
+    RecordId document = 0;
+    std::string model; // empty: the embedded reader
+    std::string out;
 };
 
 struct AskArguments
@@ -115,6 +124,7 @@ void listModels(const CommonOptions& common);
 void showModel(const CommonOptions& common, const std::string& file);
 void importFiles(const CommonOptions& common, const std::vector<std::string>& files);
 void listDocuments(const CommonOptions& common);
+void measureHeads(const CommonOptions& common, const HeadTableArguments& arguments);
 void prepare(const CommonOptions& common, const PrepareArguments& arguments);
 void listContexts(const CommonOptions& common, RecordId document);
 void ask(const CommonOptions& common, const AskArguments& arguments);

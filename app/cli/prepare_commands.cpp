@@ -3,6 +3,8 @@
 #include "app/jobs/model_places.h"
 #include "app/jobs/prepare_document.h"
 
+#include <charconv>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 namespace app {
@@ -20,6 +22,55 @@ std::string progressText(const PrepareStatus& status)
     return text;
 }
 
+[[noreturn]] void refusePin(const std::string& pin, std::size_t pages)
+{
+    throw engine::Error(engine::ErrorCode::BadInput,
+                        "\"" + pin + "\" names no pages of the document. It has the pages 1 to " +
+                            std::to_string(pages) + "; write --pin 7 or --pin 3-5.");
+}
+
+/// "3-5" or "7": first and last page, counted from 1.
+std::pair<std::size_t, std::size_t> pagesOf(const std::string& pin, std::size_t pages)
+{
+    std::size_t first = 0;
+    std::size_t last = 0;
+    const char* const end = pin.data() + pin.size();
+    auto read = std::from_chars(pin.data(), end, first);
+    last = first;
+    if (read.ec == std::errc() && read.ptr != end && *read.ptr == '-')
+        read = std::from_chars(read.ptr + 1, end, last);
+    if (read.ec != std::errc() || read.ptr != end || first == 0 || first > last || last > pages)
+        refusePin(pin, pages);
+    return {first, last};
+}
+
+/// The text of the named pages.
+std::vector<engine::ByteRange> pinnedText(const std::vector<PageRecord>& pages,
+                                          const std::vector<std::string>& pins)
+{
+    std::vector<engine::ByteRange> ranges;
+    for (const std::string& pin : pins) {
+        const auto [first, last] = pagesOf(pin, pages.size());
+        for (std::size_t page = first; page <= last; ++page) {
+            const auto& range = pages[page - 1].range;
+            if (range.begin < range.end) // else the page has no text
+                ranges.push_back(range);
+        }
+    }
+    return ranges;
+}
+
+std::string textOfFile(const std::string& path)
+{
+    std::ifstream file(path, std::ios::binary);
+    std::string text(std::istreambuf_iterator<char>(file), {});
+    if (!file.good() && !file.eof()) {
+        throw engine::Error(engine::ErrorCode::NotFound,
+                            "The head table \"" + path + "\" cannot be read.");
+    }
+    return text;
+}
+
 engine::PrepareOptions prepareOptions(const PrepareArguments& arguments)
 {
     engine::PrepareOptions options;
@@ -30,6 +81,8 @@ engine::PrepareOptions prepareOptions(const PrepareArguments& arguments)
     options.store = format.type;
     options.coded = format.coded;
     options.settings = parseSettings(arguments.method, arguments.settings);
+    if (!arguments.headTable.empty())
+        options.headTable = textOfFile(arguments.headTable);
     return options;
 }
 
@@ -62,7 +115,7 @@ json answerJson(const Answered& answered)
 void prepare(const CommonOptions& common, const PrepareArguments& arguments)
 {
     const Output output = outputOf(common);
-    const engine::PrepareOptions options = prepareOptions(arguments);
+    engine::PrepareOptions options = prepareOptions(arguments);
     const auto library = openLibrary(common, OpenMode::ReadWrite);
     const DocumentRecord document = library->document(arguments.document);
     if (document.state == DocumentState::NoText) {
@@ -70,6 +123,7 @@ void prepare(const CommonOptions& common, const PrepareArguments& arguments)
                             "\"" + document.title + "\" has no text to prepare. " +
                                 "If it is a scan, import a copy made with text recognition (OCR).");
     }
+    options.pinned = pinnedText(library->pages(document.id), arguments.pins);
     const auto model = engine::loadModel(modelPath(arguments.model), loadOptions(common));
     LibraryPrepareStorage storage(*library);
     const PreparedDocument prepared = prepareDocument(
@@ -86,7 +140,10 @@ void prepare(const CommonOptions& common, const PrepareArguments& arguments)
                   {"bytes_full", record.bytesFull},
                   {"bytes_stored", record.bytesStored},
                   {"peak_bytes", record.peakBytes},
-                  {"seconds", record.seconds}});
+                  {"seconds", record.seconds},
+                  {"warnings", prepared.warnings}});
+    for (const std::string& warning : prepared.warnings)
+        output.line("Warning: " + warning);
     output.line("Context " + std::to_string(record.id) + " of \"" + document.title + "\": " +
                 std::to_string(record.tokens) + " tokens read in " + durationText(record.seconds) +
                 " by " + record.modelName + ", " + percentText(record.keptFraction) + " kept in " +

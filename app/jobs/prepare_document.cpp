@@ -157,6 +157,7 @@ PreparedDocument prepareDocument(PrepareStorage& storage, RecordId documentId,
         reporter.report(*preparation);
     }
     const std::string ledger = ledgerJson(preparation->ledger());
+    prepared.warnings = preparation->warnings();
     prepared.context = preparation->finish();
     fillResult(prepared.record, engine::contextInfo(*prepared.context));
     writeResult(storage, prepared.contextId, *prepared.context, ledger);

@@ -68,6 +68,7 @@ struct PreparedDocument
     RecordId contextId = 0;
     ContextRecord record;
     std::shared_ptr<const engine::Context> context;
+    std::vector<std::string> warnings; // of the method, as sentences
 };
 
 /// Reads a document with a model, block by block, and stores what the method keeps. Blocks that an

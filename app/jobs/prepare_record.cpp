@@ -15,6 +15,10 @@ std::string settingsJson(const engine::PrepareOptions& options)
         json["budget"] = *options.budget;
     if (!options.systemText.empty())
         json["system"] = options.systemText;
+    for (const engine::ByteRange& range : options.pinned)
+        json["pinned"].push_back({range.begin, range.end});
+    if (!options.headTable.empty())
+        json["head_table"] = options.headTable;
     return json.dump();
 }
 
@@ -33,6 +37,10 @@ engine::PrepareOptions optionsFromJson(const std::string& text)
         if (json.contains("budget"))
             options.budget = json["budget"].get<std::uint64_t>();
         options.systemText = json.value("system", "");
+        options.headTable = json.value("head_table", "");
+        for (const auto& range : json.value("pinned", nlohmann::json::array()))
+            options.pinned.push_back(
+                {range.at(0).get<std::uint32_t>(), range.at(1).get<std::uint32_t>()});
         return options;
     } catch (const nlohmann::json::exception& error) {
         throw engine::Error(engine::ErrorCode::Damaged,
