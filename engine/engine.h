@@ -169,6 +169,9 @@ struct PrepareOptions
     std::map<std::string, double> settings; // the method's own parameters
     std::string systemText;                 // put before the document
     std::vector<ByteRange> pinned;          // parts of the text that are kept whole
+    /// What will be asked, where that is known, for methods made for a question (homer).
+    std::string question;
+    std::string biasTable; // of biasTable(), for homer; empty: made from the document
     std::string headTable;                  // of measureHeadTable(), for methods that take one
     std::uint32_t blockRows = 512;          // tokens per checkpointed block
 };
@@ -277,6 +280,10 @@ std::vector<std::uint32_t> keptCounts(const Context& context);
 std::vector<std::uint16_t> retentionMap(const Context& context);
 /// Byte range in the document's text of each document token.
 std::vector<ByteRange> tokenRanges(const Context& context);
+
+/// The bias table that homer measured or was given (PrepareOptions::biasTable), valid for the same
+/// model and rope setting. Throws BadInput for a context of another method.
+std::string biasTable(const Context& context);
 
 /// Number of artefact segments, and one of them: segment 0 is the header; the others hold keys and
 /// values, at most 8 MiB each.

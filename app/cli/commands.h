@@ -31,6 +31,7 @@ struct PrepareArguments
     std::optional<std::uint64_t> budget;
     std::string store = "kivi4";
     std::vector<std::string> settings; // "key=value"
+    std::string question;              // that will be asked, for methods that use it
     std::vector<std::string> pins;     // pages kept whole: "3-5" or "7", counted from 1
     std::string headTable;             // a file of the command head-table
 };

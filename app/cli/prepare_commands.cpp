@@ -80,6 +80,7 @@ engine::PrepareOptions prepareOptions(const PrepareArguments& arguments)
     const engine::StoreFormat format = engine::parseStoreFormat(arguments.store);
     options.store = format.type;
     options.coded = format.coded;
+    options.question = arguments.question;
     options.settings = parseSettings(arguments.method, arguments.settings);
     if (!arguments.headTable.empty())
         options.headTable = textOfFile(arguments.headTable);

@@ -19,6 +19,8 @@ std::string settingsJson(const engine::PrepareOptions& options)
         json["pinned"].push_back({range.begin, range.end});
     if (!options.headTable.empty())
         json["head_table"] = options.headTable;
+    if (!options.question.empty())
+        json["question"] = options.question;
     return json.dump();
 }
 
@@ -41,6 +43,7 @@ engine::PrepareOptions optionsFromJson(const std::string& text)
         for (const auto& range : json.value("pinned", nlohmann::json::array()))
             options.pinned.push_back(
                 {range.at(0).get<std::uint32_t>(), range.at(1).get<std::uint32_t>()});
+        options.question = json.value("question", "");
         return options;
     } catch (const nlohmann::json::exception& error) {
         throw engine::Error(engine::ErrorCode::Damaged,

@@ -155,6 +155,18 @@ std::vector<ByteRange> tokenRanges(const Context& context)
     return context.ranges();
 }
 
+std::string biasTable(const Context& context)
+{
+    if (context.info().method != "homer") {
+        throw Error(ErrorCode::BadInput,
+                    "Only contexts of the method homer have a bias table; this "
+                    "one was made by " +
+                        context.info().method + ".");
+    }
+    const std::span<const std::byte> state = context.methodState();
+    return {reinterpret_cast<const char*>(state.data()), state.size()};
+}
+
 std::size_t segmentCount(const Context& context)
 {
     return planOf(context.store()).size() + 1;

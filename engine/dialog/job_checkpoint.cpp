@@ -3,6 +3,7 @@
 #include "engine/kv/byte_stream.h"
 #include "kernels/formats/f16.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <numeric>
@@ -51,11 +52,12 @@ std::vector<std::byte> writeJobCheckpoint(const Job& job, const KvStore& store,
 {
     const KvShape shape = store.shape();
     const auto count = job.keepsKv ? static_cast<std::uint32_t>(job.tokens.size()) : 0U;
+    const std::uint32_t layerEnd = std::min(job.layerEnd, shape.layers);
     ByteWriter writer;
     writer.put(kMagic);
     writer.putArray(std::span<const std::int32_t>(job.tokens));
     writer.put(count);
-    for (std::uint32_t layer = 0; count != 0 && layer < shape.layers; ++layer) {
+    for (std::uint32_t layer = job.layerBegin; count != 0 && layer < layerEnd; ++layer) {
         for (std::uint32_t head = 0; head < shape.kvHeads; ++head)
             writeHead(writer, store.list(layer, head), count, shape.headDim);
     }
@@ -88,7 +90,8 @@ JobRemains replayJobCheckpoint(const Job& job, KvStore& store, Backend& backend,
                                     : store.appendRows(job.positions, job.roles));
         std::vector<float> keys(count * stride);
         std::vector<float> values(count * stride);
-        for (std::uint32_t layer = 0; layer < shape.layers; ++layer) {
+        const std::uint32_t layerEnd = std::min(job.layerEnd, shape.layers);
+        for (std::uint32_t layer = job.layerBegin; layer < layerEnd; ++layer) {
             for (std::uint32_t head = 0; head < shape.kvHeads; ++head) {
                 const std::size_t place = std::size_t{head} * shape.headDim;
                 readHead(reader, std::span(keys).subspan(place), stride, shape.headDim);

@@ -102,6 +102,7 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
     plan.layers = config.layers;
     plan.kvHeads = config.kvHeads;
     plan.headDim = config.headDim;
+    plan.width = config.width;
     plan.vocabularySize = config.vocabularySize;
     plan.contextLength = config.contextLength;
     plan.blockRows = options.blockRows;
@@ -111,9 +112,13 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
         return prompts.turn({}, instruction);
     };
     plan.beacon = [&model]() -> const BeaconParameters& { return model.beacon(); };
+    plan.question = options.question;
+    plan.biasTable = options.biasTable;
     plan.settings = completeSettings(entry.info, options.settings);
     resolveRopeFactor(plan, config, entry, kRoomForQuestion);
     checkFits(config, plan, entry);
+    plan.modelIdentity = model.identity();
+    plan.rope = ropeOf(config, plan.settings).canonical();
     plan.pinned = pinnedTokens(options.pinned, text.size(), tokens);
     checkPinned(entry, plan.pinned);
     plan.headScores = headScoresOf(model, entry, plan.settings, options.headTable);

@@ -125,6 +125,65 @@ void KvList::keep(std::span<const std::uint32_t> ascending, std::size_t headDim)
     *this = std::move(kept);
 }
 
+void KvList::keepTail(std::uint32_t from, std::span<const std::uint32_t> ascending,
+                      std::size_t headDim)
+{
+    assert(ascending.empty() || (ascending.front() >= from && ascending.back() < m_length));
+    if (from + ascending.size() == m_length)
+        return;
+    const std::size_t tail = m_length - from;
+    std::vector<float> keys(tail * headDim);
+    std::vector<float> values(tail * headDim);
+    readKeys(keys, from, headDim);
+    readValues(values, from, headDim);
+    std::vector<std::uint32_t> rows;
+    for (std::size_t i = 0; i < ascending.size(); ++i) {
+        rows.push_back(row(ascending[i]));
+        const std::size_t source = ascending[i] - from;
+        std::copy_n(&keys[source * headDim], headDim, &keys[i * headDim]);
+        std::copy_n(&values[source * headDim], headDim, &values[i * headDim]);
+    }
+    const KvType type = m_pages.back()->type;
+    truncate(from);
+    append(type, keys, values, headDim, headDim, rows);
+    m_rows.shrink_to_fit();
+}
+
+void KvList::blend(std::uint32_t into, std::uint32_t from, std::uint32_t count, std::size_t headDim)
+{
+    std::vector<float> mean(count * headDim);
+    std::vector<float> other(count * headDim);
+    const auto average = [&] {
+        for (std::size_t i = 0; i < mean.size(); ++i)
+            mean[i] = 0.5F * (mean[i] + other[i]);
+    };
+    readKeys(mean, into, headDim);
+    readKeys(other, from, headDim);
+    average();
+    writeKeys(mean, into, headDim);
+    readValues(mean, into, headDim);
+    readValues(other, from, headDim);
+    average();
+    forEachPiece(into, count,
+                 [&](std::size_t index, std::size_t inPage, std::size_t part, std::size_t done) {
+                     KvPage& page = writablePage(index);
+                     kernels::cpu::encodeValues(
+                         page.type, page.values.data(),
+                         std::span<const float>(mean).subspan(done * headDim, part * headDim),
+                         headDim, inPage);
+                 });
+}
+
+void KvList::relabel(std::span<const std::uint32_t> rows)
+{
+    assert(rows.size() == m_length);
+    m_rows = {};
+    m_length = 0;
+    m_identity = true;
+    addRows(rows);
+    m_rows.shrink_to_fit();
+}
+
 void KvList::readKeys(std::span<float> out, std::uint32_t first, std::size_t headDim) const
 {
     forEachPiece(first, out.size() / headDim,

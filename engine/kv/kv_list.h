@@ -45,6 +45,17 @@ public:
     /// Keeps the entries with the given ascending indices and drops the others.
     void keep(std::span<const std::uint32_t> ascending, std::size_t headDim);
 
+    /// The same among the entries from `from` on; those before stay.
+    void keepTail(std::uint32_t from, std::span<const std::uint32_t> ascending,
+                  std::size_t headDim);
+
+    /// Entry into + i becomes its mean with entry from + i (keys and values), for `count` entries.
+    /// Keys may be averaged where both have the same position.
+    void blend(std::uint32_t into, std::uint32_t from, std::uint32_t count, std::size_t headDim);
+
+    /// Gives every entry another row, ascending.
+    void relabel(std::span<const std::uint32_t> rows);
+
     /// Frees the keys of full pages [firstPage, endPage); whoever attends to them takes another
     /// layer's (Segment::keyLayers). Nothing may read or drop these entries' keys afterwards.
     void releaseKeys(std::uint32_t firstPage, std::uint32_t endPage);

@@ -148,4 +148,15 @@ void KvStore::adoptRows(std::vector<std::int32_t> positions, std::vector<Role> r
     m_nextPosition = nextPosition;
 }
 
+void KvStore::relabel(std::vector<std::int32_t> positions, std::vector<Role> roles,
+                      std::int32_t nextPosition, std::span<const std::uint32_t> entries)
+{
+    assert(positions.size() == roles.size());
+    for (KvList& each : m_lists)
+        each.relabel(entries);
+    m_positions = std::move(positions);
+    m_roles = std::move(roles);
+    m_nextPosition = nextPosition;
+}
+
 } // namespace engine

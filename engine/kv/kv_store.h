@@ -115,6 +115,10 @@ public:
     /// For loading: takes the row table as it was stored.
     void adoptRows(std::vector<std::int32_t> positions, std::vector<Role> roles,
                    std::int32_t nextPosition);
+    /// Another row table for the same entries: entry i of every list is now row entries[i]
+    /// (ascending). All lists have entries.size() entries.
+    void relabel(std::vector<std::int32_t> positions, std::vector<Role> roles,
+                 std::int32_t nextPosition, std::span<const std::uint32_t> entries);
     /// Roles of all rows, once the caller knows where the prefix ends.
     void setRoles(std::vector<Role> roles) { m_roles = std::move(roles); }
     const std::vector<std::int32_t>& positions() const { return m_positions; }

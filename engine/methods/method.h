@@ -49,6 +49,7 @@ struct DocumentPlan
     std::uint32_t layers = 0;
     std::uint32_t kvHeads = 0;
     std::uint32_t headDim = 0;
+    std::uint32_t width = 0; // of hidden rows
     std::uint32_t vocabularySize = 0;
     std::uint32_t contextLength = 0; // positions that the model has, with the rope setting
     std::uint32_t blockRows = 512;
@@ -60,6 +61,10 @@ struct DocumentPlan
     std::vector<kernels::EntryRange> pinned;
     /// (layers, kvHeads) worth of each head from a table; empty when none was given.
     std::vector<float> headScores;
+    std::string question;      // what will be asked, where that is known; empty otherwise
+    std::string biasTable;     // writeHomerBias(), checked by who reads it; empty: to be made
+    std::string modelIdentity; // of the model and of its positions: where tables belong to
+    std::string rope;
     float ropeMagnitude = 1; // factor that RoPE puts on queries and keys (YaRN)
     /// Tokens of a chat turn that asks `instruction` about the document, up to where the answer
     /// starts.
@@ -182,6 +187,7 @@ MethodEntry duoAttentionMethod();
 MethodEntry expectedAttentionMethod();
 MethodEntry fullMethod();
 MethodEntry h2oMethod();
+MethodEntry homerMethod();
 MethodEntry keydiffMethod();
 MethodEntry knormMethod();
 MethodEntry kvzipHeadMethod();

@@ -32,6 +32,7 @@ std::vector<MethodEntry> makeTable()
         windowMethod(),
         activationBeaconMethod(),
         questMethod(),
+        homerMethod(),
         podMethod(),
         claMethod(),
         llmlinguaMethod(),

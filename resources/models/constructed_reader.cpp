@@ -16,14 +16,14 @@ namespace {
 constexpr std::uint32_t kFloat32 = 0; // GGUF's tensor type numbers
 constexpr std::uint32_t kFloat16 = 1;
 
-void writeShape(engine::GgufWriter& writer)
+void writeShape(engine::GgufWriter& writer, const ReaderVariant& variant)
 {
     const auto count = [&](const char* key, std::size_t value) {
         writer.setUint32(std::string("llama.") + key, static_cast<std::uint32_t>(value));
     };
     count("context_length", kContextLength);
     count("embedding_length", kWidth);
-    count("block_count", kLayers);
+    count("block_count", kLayers + variant.middleLayers);
     count("feed_forward_length", kFeedForward);
     count("attention.head_count", kHeads);
     count("attention.head_count_kv", kHeads);
@@ -69,7 +69,8 @@ void writeTensor(engine::GgufWriter& writer, const ReaderTensor& tensor)
 
 } // namespace
 
-engine::GgufWriter makeConstructedReader(std::istream& merges, const std::string& chatTemplate)
+engine::GgufWriter makeConstructedReader(std::istream& merges, const std::string& chatTemplate,
+                                         const ReaderVariant& variant)
 {
     const ReaderVocabulary vocabulary = readVocabulary(merges);
     engine::GgufWriter writer;
@@ -83,10 +84,10 @@ engine::GgufWriter makeConstructedReader(std::istream& merges, const std::string
                      "questions.");
     writer.setString("general.license", "CC0-1.0");
     writer.setUint32("general.file_type", kFloat16);
-    writeShape(writer);
+    writeShape(writer, variant);
     writeVocabulary(writer, vocabulary);
     writer.setString("tokenizer.chat_template", chatTemplate);
-    for (const ReaderTensor& tensor : readerTensors(vocabulary.begin, vocabulary.lineFeed)) {
+    for (const ReaderTensor& tensor : readerTensors(vocabulary.begin, vocabulary.lineFeed, variant)) {
         writeTensor(writer, tensor);
     }
     return writer;

@@ -66,6 +66,8 @@ inline constexpr double kSignLogit = 144.0;   // each sign of the last three tok
 inline constexpr double kFarLogit = 6.0;      // each sign of the five before
 inline constexpr double kDistanceLogit = 2.0; // each rotated pair: settles what is left of ties
 inline constexpr double kBeginLogit = 5040.0; // 35 signs: above 34 (one sign wrong), below 36
+inline constexpr std::size_t kMarkedTokens = 6; // heads that mark, each one token farther
+inline constexpr double kMarkLogit = 5184.0;  // of marking heads (ReaderVariant), all signs equal
 inline constexpr float kOutputGain = 16.0F;   // 12 * 16 * 0.9375 = 180 for the right token
 
 } // namespace resources

@@ -1,5 +1,6 @@
 #include "resources/models/reader_weights.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -119,14 +120,78 @@ void compareSign(AttentionBlock& block, std::size_t dim, std::size_t lag, std::s
     AttentionBlock::at(block.key, head + dim, kBeginDim) = kStored * (1.0F - beginCode[sign]);
 }
 
-AttentionBlock inductionLayer(const TokenCode& beginCode, const TokenCode& endCode)
+/// What a marking head compares: of the query the token `lag` before it, of the key the token
+/// `lag + distance + 1` before it, as many of their signs as both rows remember.
+struct MarkedPair
 {
-    AttentionBlock block(1);
+    std::size_t asked = 0; // slots in the residual stream
+    std::size_t key = 0;
+    std::size_t signs = 0;
+};
+
+std::vector<MarkedPair> markedPairs(std::size_t distance)
+{
+    std::vector<MarkedPair> pairs;
+    for (std::size_t lag = 0; lag <= kLookBack && lag + distance < kLookBack; ++lag) {
+        const std::size_t keyLag = lag + distance; // index of lag + distance + 1
+        const std::size_t askedSigns = lag == 0 ? kCodeBits : kSlotBits[lag - 1];
+        const std::size_t signs = std::min(askedSigns, kSlotBits[keyLag]);
+        const std::size_t asked = lag == 0 ? kCurrentSlot : kLagSlot[lag - 1];
+        // Three tokens are enough; more only where the far ones have few signs.
+        if (lag < kFullLags || distance >= kFullLags) {
+            pairs.push_back({asked, kLagSlot[keyLag], signs});
+        }
+    }
+    return pairs;
+}
+
+void markQuotations(AttentionBlock& block, std::size_t head, std::size_t distance)
+{
+    const std::vector<MarkedPair> pairs = markedPairs(distance);
+    std::size_t signs = 0;
+    for (const MarkedPair& pair : pairs) {
+        signs += pair.signs;
+    }
+    const auto weight =
+        static_cast<float>(queryOf(kMarkLogit / static_cast<double>(signs)) / kSign);
+    std::size_t dim = head * kHeadDim + kSignDim;
+    for (const MarkedPair& pair : pairs) {
+        for (std::size_t sign = 0; sign < pair.signs; ++sign, ++dim) {
+            AttentionBlock::at(block.query, dim, pair.asked + sign) = weight;
+            AttentionBlock::at(block.key, dim, pair.key + sign) = kStored / kSign;
+        }
+    }
+}
+
+/// The heads but the comparing one: they rest, or all but one mark.
+void fillOtherHeads(AttentionBlock& block, const ReaderVariant& variant)
+{
+    std::size_t distance = 0;
     for (std::size_t head = 0; head < kHeads; ++head) {
-        if (head != kInductionHead) {
+        if (head == kInductionHead) {
+            continue;
+        }
+        if (variant.marksQuotations && distance < kMarkedTokens) {
+            markQuotations(block, head, distance++);
+        } else {
             block.rest(head);
         }
     }
+}
+
+AttentionBlock middleLayer(std::size_t layer, const ReaderVariant& variant)
+{
+    AttentionBlock block(layer);
+    block.rest(kInductionHead);
+    fillOtherHeads(block, variant);
+    return block;
+}
+
+AttentionBlock inductionLayer(const TokenCode& beginCode, const TokenCode& endCode,
+                              const ReaderVariant& variant)
+{
+    AttentionBlock block(1 + variant.middleLayers);
+    fillOtherHeads(block, variant);
     std::size_t dim = kSignDim;
     for (std::size_t lag = 1; lag <= kLookBack; ++lag) {
         for (std::size_t sign = 0; sign < kLagBits[lag - 1]; ++sign) {
@@ -174,7 +239,8 @@ ReaderTensor rotationDivisors()
 
 } // namespace
 
-std::vector<ReaderTensor> readerTensors(std::int32_t begin, std::int32_t lineFeed)
+std::vector<ReaderTensor> readerTensors(std::int32_t begin, std::int32_t lineFeed,
+                                        const ReaderVariant& variant)
 {
     const std::vector<TokenCode> codes = tokenCodes();
     const TokenCode& beginCode = codes[static_cast<std::size_t>(begin)];
@@ -199,7 +265,11 @@ std::vector<ReaderTensor> readerTensors(std::int32_t begin, std::int32_t lineFee
     tensors.push_back(rotationDivisors());
     const std::size_t remembered = std::accumulate(kSlotBits.begin(), kSlotBits.end(), kCodeBits);
     addLayer(tensors, 0, rootMeanSquare(kCodeBits), lookBackLayer());
-    addLayer(tensors, 1, rootMeanSquare(remembered), inductionLayer(beginCode, endCode));
+    for (std::size_t layer = 1; layer <= variant.middleLayers; ++layer) {
+        addLayer(tensors, layer, rootMeanSquare(remembered), middleLayer(layer, variant));
+    }
+    addLayer(tensors, 1 + variant.middleLayers, rootMeanSquare(remembered),
+             inductionLayer(beginCode, endCode, variant));
     tensors.push_back(
         makeVector("output_norm.weight", kWidth, rootMeanSquare(remembered + kCodeBits)));
     tensors.push_back(std::move(output));

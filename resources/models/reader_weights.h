@@ -19,8 +19,20 @@ struct ReaderTensor
     std::vector<float> values;
 };
 
+/// How many layers, and whether quoted passages are marked.
+struct ReaderVariant
+{
+    /// Between the two layers of the design; they change nothing in the residual stream.
+    std::size_t middleLayers = 0;
+    /// In all layers but the first, heads without a task look for the passage behind the query's
+    /// last three tokens: head d gives the token that stands d behind the first one kMarkLogit.
+    /// For methods that select by the attention of the last token. Nothing is read from them.
+    bool marksQuotations = false;
+};
+
 /// Every tensor of the model. `begin` and `lineFeed` are token ids: the code of the first is what
 /// stands before a text, the code of the second is what the model says when it finds nothing.
-std::vector<ReaderTensor> readerTensors(std::int32_t begin, std::int32_t lineFeed);
+std::vector<ReaderTensor> readerTensors(std::int32_t begin, std::int32_t lineFeed,
+                                        const ReaderVariant& variant = {});
 
 } // namespace resources

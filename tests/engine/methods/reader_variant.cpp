@@ -10,13 +10,13 @@
 
 namespace tests {
 
-engine::GgufWriter readerWriter()
+engine::GgufWriter readerWriter(const resources::ReaderVariant& variant)
 {
     const std::string folder = SOURCE_DIR "/resources/models/";
     std::ifstream merges(folder + "merges.txt", std::ios::binary);
     std::ifstream chatFile(folder + "constructed_reader.jinja", std::ios::binary);
     const std::string chatTemplate{std::istreambuf_iterator<char>(chatFile), {}};
-    return resources::makeConstructedReader(merges, chatTemplate);
+    return resources::makeConstructedReader(merges, chatTemplate, variant);
 }
 
 std::shared_ptr<engine::LoadedModel> loadWritten(const engine::GgufWriter& writer)

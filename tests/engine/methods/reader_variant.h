@@ -7,10 +7,12 @@
 #include <functional>
 #include <memory>
 
+#include "resources/models/reader_weights.h"
+
 namespace tests {
 
 /// The constructed reader's file as the build makes it, for changing.
-engine::GgufWriter readerWriter();
+engine::GgufWriter readerWriter(const resources::ReaderVariant& variant = {});
 
 /// Writes a model to a new file and loads it. The file is removed again; the mapped weights stay.
 std::shared_ptr<engine::LoadedModel> loadWritten(const engine::GgufWriter& writer);

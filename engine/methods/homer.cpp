@@ -1,0 +1,354 @@
+// HOMER, hierarchical context merging (Song et al. 2024, arXiv 2404.10308; structural.md 3): the
+// document is cut into chunks that all stand at the same positions between the same prefix and
+// suffix. Each runs alone through the lower layers; then, pair by pair, the tokens that the last
+// token attends to least are dropped from all layers read so far, the pair is put together, and
+// runs through the next layers. No position is larger than a chunk is long, so the model's window
+// does not bound the document, and of a tree only one waiting node per height is held.
+//
+// The suffix is the chat template's turn with the question, where it is known (the paper's use), or
+// else with a neutral instruction. At the end it is removed from every list and the question is
+// read behind what was kept, at the position where the suffix stood: the paper continues behind
+// the suffix itself, so it can answer one question only.
+//
+// Deviations: grouped heads are scored with their own keys; the scores are freed from a bias table
+// that is measured on the document when none is given; a node without a brother is not cut; of
+// equal scores the later token stays. The root keeps what the budget says, at most a chunk.
+
+#include "engine/kv/byte_stream.h"
+#include "engine/methods/homer_rows.h"
+#include "engine/methods/homer_sampler.h"
+#include "engine/methods/method.h"
+#include "kernels/select.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace engine {
+namespace {
+
+constexpr const char* kStateName = "The saved progress of this preparation";
+constexpr const char* kInstruction = "What are the most important facts in this text?";
+
+std::vector<std::int32_t> suffixOf(const DocumentPlan& plan)
+{
+    return plan.turn(plan.question.empty() ? kInstruction : plan.question);
+}
+
+std::uint32_t chunkLength(const DocumentPlan& plan)
+{
+    const auto set = static_cast<std::uint32_t>(plan.setting("chunk"));
+    return set != 0 ? std::min(set, plan.contextLength) : plan.contextLength / 2;
+}
+
+HomerSchedule scheduleOf(const DocumentPlan& plan)
+{
+    HomerPlan tree;
+    tree.prefix = plan.prefixRows();
+    tree.suffix = static_cast<std::uint32_t>(suffixOf(plan).size());
+    tree.document = plan.documentRows();
+    tree.layers = plan.layers;
+    tree.largestChunk = chunkLength(plan);
+    if (plan.setting("warm-up") >= 0)
+        tree.warmUp = static_cast<std::uint32_t>(plan.setting("warm-up"));
+    tree.target = plan.keptPerHead();
+    return planHomer(tree);
+}
+
+class HomerMethod final : public Method
+{
+public:
+    explicit HomerMethod(const DocumentPlan& plan)
+        : m_plan(plan)
+        , m_suffix(suffixOf(plan))
+        , m_schedule(scheduleOf(plan))
+        , m_sampler(m_plan, chunkLength(plan))
+    {
+        m_bias.layers = plan.layers;
+        if (!plan.biasTable.empty())
+            m_bias = readHomerBias(plan.biasTable, plan.modelIdentity, plan.rope, plan.layers);
+        else
+            m_sampler.plan(m_schedule, static_cast<std::uint32_t>(plan.setting("samples")));
+        m_bias.model = plan.modelIdentity;
+        m_bias.rope = plan.rope;
+    }
+
+    std::optional<Job> nextJob(const KvStore& /*store*/) override
+    {
+        if (!m_sampler.finished())
+            return m_sampler.job();
+        if (m_node == m_schedule.nodes.size())
+            return std::nullopt;
+        const HomerNode& node = m_schedule.nodes[m_node];
+        if (node.height == 0)
+            m_rows = chunkRows(node);
+        Job job;
+        job.phase = "Reading";
+        job.tokens = tokensOf(m_rows.ids);
+        job.positions = m_rows.positions;
+        job.layerBegin = m_schedule.layerBegin(node.height);
+        job.layerEnd = m_schedule.layerEnd(node.height);
+        job.hidden = std::move(m_rows.hidden);
+        job.documentTokens = node.height == 0 ? node.end - node.begin : 0;
+        return job;
+    }
+
+    void segments(const LayerStep& step, std::vector<Segment>& segments) override
+    {
+        const KvShape& shape = step.store->shape();
+        const auto rows = static_cast<std::uint32_t>(step.rows.size());
+        const std::uint32_t begin = step.store->list(step.layer, 0).length() - rows;
+        if (begin == 0)
+            return;
+        // Waiting brothers stand in front and are not seen.
+        Segment own;
+        for (std::uint32_t row = 0; row < rows; ++row)
+            own.visible.insert(own.visible.end(), shape.kvHeads, {begin, begin + row + 1});
+        segments.push_back(std::move(own));
+    }
+
+    void onAttention(const LayerStep& step, Scorer& scorer) override
+    {
+        if (!step.job->keepsKv) {
+            m_sampler.collect(step, lastRowScores(step, scorer));
+            return;
+        }
+        if (step.layer + 1 != std::min(step.job->layerEnd, step.layers))
+            return;
+        const std::uint32_t wanted = m_schedule.nodes[m_node].kept;
+        m_kept.resize(step.rows.size());
+        std::iota(m_kept.begin(), m_kept.end(), 0U);
+        if (wanted < m_kept.size())
+            m_kept = kernels::cpu::selectTop(significance(step, scorer), {}, wanted,
+                                             kernels::cpu::TieRule::HigherIndex);
+    }
+
+    std::optional<std::vector<std::uint32_t>> onResidual(const LayerStep& step,
+                                                         std::span<const float> /*hidden*/) override
+    {
+        if (!step.job->keepsKv || step.layer + 1 != step.job->layerEnd ||
+            m_kept.size() == step.rows.size())
+            return std::nullopt;
+        return m_kept;
+    }
+
+    void onJobResult(const Job& job, const JobResult& result) override
+    {
+        if (job.keepsKv)
+            m_rows.hidden = result.hidden;
+    }
+
+    std::vector<std::byte> jobState() const override
+    {
+        ByteWriter writer;
+        writer.putArray(std::span<const float>(m_sampler.collected()));
+        writer.putArray(std::span<const std::uint32_t>(m_kept));
+        writer.putArray(std::span<const float>(m_rows.hidden));
+        writer.put(static_cast<std::uint32_t>(m_noNumbers));
+        return writer.take();
+    }
+
+    void restoreJobState(const Job& job, std::span<const std::byte> state) override
+    {
+        ByteReader reader(state, kStateName);
+        std::vector<float> sample = reader.getArray<float>("scores");
+        m_kept = reader.getArray<std::uint32_t>("kept rows");
+        m_rows.hidden = reader.getArray<float>("hidden rows");
+        m_noNumbers = reader.get<std::uint32_t>("scores");
+        reader.expectEnd();
+        const bool isSample = !job.keepsKv;
+        const std::size_t kept = isSample ? 0 : m_schedule.nodes[m_node].kept;
+        const bool isAscending =
+            std::ranges::adjacent_find(m_kept, std::greater_equal()) == m_kept.end();
+        if (m_kept.size() != kept || !isAscending ||
+            (!m_kept.empty() && m_kept.back() >= job.tokens.size()) ||
+            m_rows.hidden.size() != (job.layerEnd < m_plan.layers ? kept * m_plan.width : 0) ||
+            sample.size() != (isSample ? job.tokens.size() * m_plan.layers : 0))
+            reader.fail("method state");
+        m_sampler.restore(std::move(sample));
+    }
+
+    void onJobEnd(const Job& job, KvStore& store) override
+    {
+        if (!job.keepsKv) {
+            m_sampler.endSample(m_bias);
+            return;
+        }
+        const HomerNode& node = m_schedule.nodes[m_node];
+        m_doneCost += costOf(node);
+        keepRows(m_rows, store, m_schedule.layerEnd(node.height), m_kept);
+        if (m_schedule.waits(m_node)) {
+            m_waiting.push_back(std::move(m_rows));
+            m_rows = {};
+        } else if (node.isRight) {
+            m_rows = mergeRows(std::move(m_waiting.back()), std::move(m_rows), store,
+                               m_schedule.layerEnd(node.height), m_plan.prefixRows(),
+                               static_cast<std::uint32_t>(m_suffix.size()));
+            m_waiting.pop_back();
+        }
+        if (++m_node == m_schedule.nodes.size())
+            finish(store);
+    }
+
+    double totalCost() const override
+    {
+        double cost = m_sampler.totalCost();
+        for (const HomerNode& node : m_schedule.nodes)
+            cost += costOf(node);
+        return cost;
+    }
+    double doneCost() const override { return m_doneCost + m_sampler.doneCost(); }
+
+    std::size_t scoreBytes() const override
+    {
+        std::size_t floats = m_bias.values.capacity() + m_rows.hidden.capacity();
+        for (const HomerRows& rows : m_waiting)
+            floats += rows.hidden.capacity();
+        return floats * sizeof(float);
+    }
+
+    std::vector<std::byte> artefactState() const override
+    {
+        if (m_bias.length == 0)
+            return {};
+        const std::string table = writeHomerBias(m_bias);
+        const auto bytes = std::as_bytes(std::span(table));
+        return {bytes.begin(), bytes.end()};
+    }
+
+    std::vector<std::string> warnings() const override
+    {
+        if (m_noNumbers == 0)
+            return {};
+        return {std::to_string(m_noNumbers) + " scores were no numbers, and their tokens were "
+                                              "dropped first. The model's file may be damaged."};
+    }
+
+private:
+    // ---- scores
+
+    std::vector<float> significance(const LayerStep& step, Scorer& scorer)
+    {
+        std::vector<float> scores = lastRowScores(step, scorer);
+        const std::int32_t last = step.positions.back();
+        for (std::size_t row = 0; row < scores.size(); ++row) {
+            if (isAffix(m_rows.ids[row]))
+                scores[row] = std::numeric_limits<float>::infinity();
+            else if (std::isnan(scores[row]))
+                ++m_noNumbers; // counts as the smallest
+            else
+                scores[row] -=
+                    m_bias.at(step.layer, static_cast<std::size_t>(last - step.positions[row]));
+        }
+        return scores;
+    }
+
+    // ---- rows
+
+    bool isAffix(std::uint32_t id) const
+    {
+        return id < m_plan.prefixRows() || id >= m_plan.totalRows();
+    }
+
+    std::int32_t suffixPosition() const
+    {
+        return static_cast<std::int32_t>(m_plan.prefixRows() + m_schedule.chunk);
+    }
+
+    /// The suffix of a short last chunk stands where that of the others does.
+    HomerRows chunkRows(const HomerNode& node) const
+    {
+        HomerRows rows;
+        const auto add = [&](std::uint32_t id, std::uint32_t position) {
+            rows.ids.push_back(id);
+            rows.positions.push_back(static_cast<std::int32_t>(position));
+        };
+        for (std::uint32_t i = 0; i < m_plan.prefixRows(); ++i)
+            add(i, i);
+        for (std::uint32_t i = node.begin; i < node.end; ++i)
+            add(m_plan.prefixRows() + i, m_plan.prefixRows() + i - node.begin);
+        for (std::uint32_t i = 0; i < m_suffix.size(); ++i)
+            add(m_plan.totalRows() + i, static_cast<std::uint32_t>(suffixPosition()) + i);
+        return rows;
+    }
+
+    std::vector<std::int32_t> tokensOf(std::span<const std::uint32_t> ids) const
+    {
+        std::vector<std::int32_t> tokens;
+        for (const std::uint32_t id : ids) {
+            if (id < m_plan.prefixRows())
+                tokens.push_back(m_plan.prefix[id]);
+            else if (id < m_plan.totalRows())
+                tokens.push_back(m_plan.document[id - m_plan.prefixRows()]);
+            else
+                tokens.push_back(m_suffix[id - m_plan.totalRows()]);
+        }
+        return tokens;
+    }
+
+    /// Takes the suffix away and numbers the rows as the document's tokens.
+    void finish(KvStore& store)
+    {
+        std::vector<std::uint32_t> kept(m_rows.count() - m_suffix.size());
+        std::iota(kept.begin(), kept.end(), 0U);
+        keepRows(m_rows, store, m_plan.layers, kept);
+        std::vector<std::int32_t> positions(m_plan.prefixRows());
+        std::iota(positions.begin(), positions.end(), 0);
+        for (std::uint32_t i = 0; i < m_plan.documentRows(); ++i)
+            positions.push_back(
+                static_cast<std::int32_t>(m_plan.prefixRows() + i % m_schedule.chunk));
+        std::vector<Role> roles(m_plan.totalRows(), Role::Document);
+        std::fill_n(roles.begin(), m_plan.prefixRows(), Role::System);
+        store.relabel(std::move(positions), std::move(roles), suffixPosition(), m_rows.ids);
+        m_rows = {};
+    }
+
+    double costOf(const HomerNode& node) const
+    {
+        return static_cast<double>(node.rows) *
+               (m_schedule.layerEnd(node.height) - m_schedule.layerBegin(node.height));
+    }
+
+    DocumentPlan m_plan;
+    std::vector<std::int32_t> m_suffix;
+    HomerSchedule m_schedule;
+    HomerBias m_bias;
+    HomerSampler m_sampler;
+    std::size_t m_node = 0;            // at work
+    HomerRows m_rows;                  // of it
+    std::vector<std::uint32_t> m_kept; // of its rows
+    std::vector<HomerRows> m_waiting;  // finished left brothers, the highest first
+    double m_doneCost = 0;
+    std::uint32_t m_noNumbers = 0;
+};
+
+} // namespace
+
+MethodEntry homerMethod()
+{
+    MethodEntry entry{
+        {.id = "homer",
+         .title = "Chunks merged in a tree (HOMER)",
+         .description = "Reads chunks side by side at the same positions and merges them layer by "
+                        "layer, so that documents longer than the model's window fit. Keeps at "
+                        "most one chunk; made for a question that is known.",
+         .source = "Song et al. 2024, arXiv 2404.10308",
+         .queryAgnostic = false,
+         .parameters = {{"chunk", "longest chunk; 0: half the window (tokens)", 0, 1 << 20, 0},
+                        {"warm-up",
+                         "layers before the first merge; -1: three eighths or what fits (layers)",
+                         -1, 1024, -1},
+                        {"samples", "pieces of the document that the bias is measured on (pieces)",
+                         0, 1000, 8}}},
+        [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
+            return std::make_unique<HomerMethod>(plan);
+        }};
+    entry.positions = [](const DocumentPlan& plan) -> std::uint64_t {
+        const HomerSchedule schedule = scheduleOf(plan);
+        return plan.prefixRows() + schedule.chunk + suffixOf(plan).size();
+    };
+    return entry;
+}
+
+} // namespace engine
