@@ -133,6 +133,11 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
         model.backend().rope(keys, deltas, frequencies, 1, model.config().headDim,
                              model.config().pairing, 1.0F);
     };
+    plan.run = [&model, rope = std::make_shared<const RopeTable>(table)](Job job, KvStore& store,
+                                                                         Hooks& hooks) {
+        store.setRope(rope);
+        return model.transformer().run(std::move(job), store, hooks);
+    };
     plan.projectedNorms =
         [norms = std::make_shared<OutputNorms>(model.backend(), model.weights(), model.config())](
             std::uint32_t layer, std::uint32_t kvHead, std::span<const float> values) {

@@ -80,6 +80,8 @@ struct DocumentPlan
     std::function<std::vector<float>(std::uint32_t layer, std::uint32_t kvHead,
                                      std::span<const float> values)>
         projectedNorms;
+    /// Runs rows beside the document, to find out something about the model.
+    std::function<JobResult(Job job, KvStore& store, Hooks& hooks)> run;
 
     std::uint32_t prefixRows() const { return static_cast<std::uint32_t>(prefix.size()); }
     std::uint32_t documentRows() const { return static_cast<std::uint32_t>(document.size()); }
@@ -148,7 +150,7 @@ struct MethodEntry
     Composition composition = Composition::Closed;
     Allocator allocator = Allocator::Uniform; // when no other is named
     bool scoresChunks = true; // false: its score needs the whole document, so no chunkpress
-    bool sharesKeys = false; // pages of its contexts may lack keys (KvList::releaseKeys)
+    bool sharesKeys = false;  // pages of its contexts may lack keys (KvList::releaseKeys)
     bool keepsPinned = false; // of methods without stages: pinned tokens stay
     bool takesHeadTable = false;
     /// What becomes of the method while questions are answered; empty when its context is read like
@@ -186,6 +188,7 @@ MethodEntry claMethod();
 MethodEntry duoAttentionMethod();
 MethodEntry expectedAttentionMethod();
 MethodEntry fullMethod();
+MethodEntry gemfilterMethod();
 MethodEntry h2oMethod();
 MethodEntry homerMethod();
 MethodEntry keydiffMethod();

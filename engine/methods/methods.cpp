@@ -36,6 +36,7 @@ std::vector<MethodEntry> makeTable()
         podMethod(),
         claMethod(),
         llmlinguaMethod(),
+        gemfilterMethod(),
         randomMethod(),
         fullMethod(),
         // A new method: its file, its declaration in method.h, a line here.

@@ -37,6 +37,8 @@ struct Job
     std::optional<std::uint32_t> logitRow; // the row that LogitRows::Last means, if not the last
     std::string phase;                     // what the user is told: "Reading", "Scoring"
     std::uint64_t documentTokens = 0;      // progress that the job makes within its phase
+    bool wantsHidden = true; // of a job that ends below the last layer: false spares its last
+                             // attention and leaves JobResult::hidden empty
 };
 
 struct JobResult

@@ -101,7 +101,7 @@ JobResult Transformer::runLayers(Job job, KvStore& store, Hooks& hooks, const st
     const bool finished = !stopped && end == m_config.layers;
     if (finished && rows.job.logits != LogitRows::None)
         result.logits = logitsOf(rows.hidden);
-    if (!finished)
+    if (!finished && rows.job.wantsHidden)
         result.hidden = std::move(rows.hidden);
     result.survivors = std::move(rows.indices);
     return result;
@@ -125,7 +125,9 @@ void Transformer::runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hook
     score(rows, step, scoredByLse, hooks);
     // Nobody reads the last layer's output when no logits are wanted: only its keys and values
     // matter. When only the last row's are wanted, the other rows are not needed any more.
-    if (last && rows.job.logits == LogitRows::None)
+    const bool unread = last ? rows.job.logits == LogitRows::None
+                             : layer + 1 == rows.job.layerEnd && !rows.job.wantsHidden;
+    if (unread)
         return;
     if (last && rows.job.logits == LogitRows::Last)
         keepLogitRow(rows, scoredByLse);

@@ -1,0 +1,153 @@
+// GemFilter (Shi et al. 2024, arXiv 2409.17422), in several turns (selection.md 3.1): a document
+// goes through the lower layers only, up to one in the middle that already knows where an answer
+// stands. What is kept is the state of these layers, whole; tokens are chosen when a question is
+// there, and chosen anew for the next one (gemfilter_answer.h).
+//
+// Deviations from the authors' code: prefix and question always stay, the votes decide among the
+// rest (selection.md 8, trap 4); the values of the scoring layer are stored beside its keys.
+
+#include "engine/dialog/context.h"
+#include "engine/methods/block_plan.h"
+#include "engine/methods/filter_layer.h"
+#include "engine/methods/gemfilter_answer.h"
+#include "engine/model/model.h"
+
+#include <cmath>
+
+namespace engine {
+namespace {
+
+/// Below this share of equal tokens the chosen layer is not one that selects cleanly.
+constexpr double kGoodAgreement = 0.6;
+
+FilterLayer layerOf(const DocumentPlan& plan)
+{
+    const auto wanted = static_cast<std::uint32_t>(plan.setting("layer"));
+    if (wanted == 0)
+        return chooseFilterLayer(plan);
+    if (wanted >= plan.layers) {
+        throw Error(ErrorCode::BadInput,
+                    "The model has " + std::to_string(plan.layers) +
+                        " layers, so GemFilter's setting layer must be between 1 and " +
+                        std::to_string(plan.layers - 1) + ", or 0 to choose one by trial.");
+    }
+    return {wanted, 1};
+}
+
+std::uint32_t kernelOf(const DocumentPlan& plan)
+{
+    const auto kernel = static_cast<std::uint32_t>(plan.setting("kernel"));
+    if (kernel % 2 == 0)
+        throw Error(ErrorCode::BadInput, "The setting kernel of GemFilter must be odd.");
+    return kernel;
+}
+
+class GemFilterMethod final : public Method
+{
+public:
+    explicit GemFilterMethod(const DocumentPlan& plan)
+        : m_plan(plan)
+        , m_blocks(m_plan, 1)
+        , m_kernel(kernelOf(plan))
+        , m_layer(layerOf(plan))
+    {}
+
+    std::optional<Job> nextJob(const KvStore& /*store*/) override
+    {
+        std::optional<Job> job = m_blocks.next();
+        if (job) {
+            job->layerEnd = m_layer.layer + 1;
+            job->wantsHidden = false;
+        }
+        return job;
+    }
+
+    void onJobEnd(const Job& /*job*/, KvStore& /*store*/) override
+    {
+        m_done = m_blocks.rowsHandedOut();
+    }
+
+    std::vector<std::byte> artefactState() const override
+    {
+        const GemFilterState state{m_layer.layer,
+                                   static_cast<std::uint32_t>(m_plan.setting("select")), m_kernel,
+                                   m_plan.prefix, m_plan.document};
+        return state.write();
+    }
+
+    std::vector<std::string> warnings() const override
+    {
+        if (m_layer.agreement >= kGoodAgreement)
+            return {};
+        return {"No layer of this model selects cleanly for GemFilter: from what layer " +
+                std::to_string(m_layer.layer) + " chose, the model says the same in " +
+                std::to_string(std::lround(m_layer.agreement * 100)) +
+                " of 100 tokens. Answers may miss what the document says."};
+    }
+
+    double totalCost() const override { return m_blocks.costUpTo(m_plan.totalRows()); }
+    double doneCost() const override { return m_blocks.costUpTo(m_done); }
+
+private:
+    DocumentPlan m_plan;
+    BlockPlan m_blocks;
+    std::uint32_t m_kernel;
+    FilterLayer m_layer;
+    std::uint32_t m_done = 0;
+};
+
+/// Throws Damaged when the state is not that of the context.
+std::unique_ptr<AnswerMethod> answerFrom(const Context& context, LoadedModel& model)
+{
+    auto state = std::make_shared<GemFilterState>(GemFilterState::read(context.methodState()));
+    const KvStore& store = context.store();
+    const auto vocabulary = static_cast<std::int32_t>(model.config().vocabularySize);
+    bool fits = state->layer < store.shape().layers &&
+                state->prefix.size() == context.prefixRows() &&
+                state->prefix.size() + state->document.size() == store.rowCount();
+    for (const auto* tokens : {&state->prefix, &state->document}) {
+        for (const std::int32_t token : *tokens)
+            fits = fits && token >= 0 && token < vocabulary;
+    }
+    for (std::uint32_t layer = 0; fits && layer < store.shape().layers; ++layer) {
+        for (std::uint32_t head = 0; head < store.shape().kvHeads; ++head) {
+            const std::uint32_t expected = layer <= state->layer ? store.rowCount() : 0;
+            fits = fits && store.list(layer, head).length() == expected;
+        }
+    }
+    if (!fits) {
+        throw Error(ErrorCode::Damaged,
+                    "The stored state of GemFilter does not fit the stored document. Prepare the "
+                    "document again.");
+    }
+    return std::make_unique<GemFilterAnswer>(model.transformer(), std::move(state), store);
+}
+
+} // namespace
+
+MethodEntry gemfilterMethod()
+{
+    return {
+        .info = {.id = "gemfilter",
+                 .title = "Chosen anew for each question (GemFilter)",
+                 .description =
+                     "Reads the document through the lower layers only. Each question chooses "
+                     "the tokens that matter to it, and they are read again through all "
+                     "layers. No token is lost; every question costs a short reading.",
+                 .source = "Shi et al. 2024, arXiv 2409.17422",
+                 .queryAgnostic = true,
+                 .parameters = {{"layer", "layer that chooses, counted from 0; 0: by trial (layer)",
+                                 0, 1023, 0},
+                                {"select",
+                                 "tokens an answer is made from, question included (tokens)", 16,
+                                 1 << 20, 1024},
+                                {"kernel", "neighbours pooled together, odd (tokens)", 1, 63, 5}},
+                 .usesKeep = false},
+        .make = [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
+            return std::make_unique<GemFilterMethod>(plan);
+        },
+        .keepsPinned = false,
+        .answer = answerFrom};
+}
+
+} // namespace engine
