@@ -20,16 +20,26 @@ namespace {
 /// Below this share of equal tokens the chosen layer is not one that selects cleanly.
 constexpr double kGoodAgreement = 0.6;
 
+/// Where in a model the authors' layers stand (13 of 32, 19 of 40; selection.md 3.1).
+constexpr double kMiddle = 0.42;
+
 FilterLayer layerOf(const DocumentPlan& plan)
 {
-    const auto wanted = static_cast<std::uint32_t>(plan.setting("layer"));
-    if (wanted == 0)
+    const double setting = plan.setting("layer");
+    if (setting == 0)
         return chooseFilterLayer(plan);
+    const std::uint32_t above = plan.layers > 1 ? plan.layers - 1 : 0;
+    if (setting < 0) {
+        const auto middle = static_cast<std::uint32_t>(std::lround(kMiddle * plan.layers));
+        return {std::min(std::max(1U, middle), above), 1};
+    }
+    const auto wanted = static_cast<std::uint32_t>(setting);
     if (wanted >= plan.layers) {
         throw Error(ErrorCode::BadInput,
                     "The model has " + std::to_string(plan.layers) +
                         " layers, so GemFilter's setting layer must be between 1 and " +
-                        std::to_string(plan.layers - 1) + ", or 0 to choose one by trial.");
+                        std::to_string(above) +
+                        ", 0 to choose one by trial, or -1 for one near the middle.");
     }
     return {wanted, 1};
 }
@@ -128,21 +138,23 @@ std::unique_ptr<AnswerMethod> answerFrom(const Context& context, LoadedModel& mo
 MethodEntry gemfilterMethod()
 {
     return {
-        .info = {.id = "gemfilter",
-                 .title = "Chosen anew for each question (GemFilter)",
-                 .description =
-                     "Reads the document through the lower layers only. Each question chooses "
-                     "the tokens that matter to it, and they are read again through all "
-                     "layers. No token is lost; every question costs a short reading.",
-                 .source = "Shi et al. 2024, arXiv 2409.17422",
-                 .queryAgnostic = true,
-                 .parameters = {{"layer", "layer that chooses, counted from 0; 0: by trial (layer)",
-                                 0, 1023, 0},
-                                {"select",
-                                 "tokens an answer is made from, question included (tokens)", 16,
-                                 1 << 20, 1024},
-                                {"kernel", "neighbours pooled together, odd (tokens)", 1, 63, 5}},
-                 .usesKeep = false},
+        .info =
+            {.id = "gemfilter",
+             .title = "Chosen anew for each question (GemFilter)",
+             .description =
+                 "Reads the document through the lower layers only. Each question chooses "
+                 "the tokens that matter to it, and they are read again through all "
+                 "layers. No token is lost; every question costs a short reading.",
+             .source = "Shi et al. 2024, arXiv 2409.17422",
+             .queryAgnostic = true,
+             .parameters =
+                 {{"layer",
+                   "layer that chooses, counted from 0; -1: near the middle; 0: by trial (layer)",
+                   -1, 1023, -1},
+                  {"select", "tokens an answer is made from, question included (tokens)", 16,
+                   1 << 20, 1024},
+                  {"kernel", "neighbours pooled together, odd (tokens)", 1, 63, 5}},
+             .usesKeep = false},
         .make = [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
             return std::make_unique<GemFilterMethod>(plan);
         },

@@ -214,7 +214,7 @@ TEST_CASE("a question longer than the choice is refused, and so is a layer that 
     CHECK(conversation.tokensLeft() == left);
     CHECK_THROWS_WITH_AS(Preparation(model, text, optionsOf("gemfilter", {{"layer", 2}})),
                          "The model has 2 layers, so GemFilter's setting layer must be between 1 "
-                         "and 1, or 0 to choose one by trial.",
+                         "and 1, 0 to choose one by trial, or -1 for one near the middle.",
                          Error);
     CHECK_THROWS_AS(Preparation(model, text, optionsOf("gemfilter", {{"kernel", 4}})), Error);
 }
@@ -251,6 +251,9 @@ TEST_CASE("a stored state that does not fit its document is refused")
 TEST_CASE("a model of two layers has one layer to choose")
 {
     const auto model = tests::loadReader();
-    const auto context = tests::prepare(model, tests::makeText(50), optionsOf("gemfilter"));
-    CHECK(GemFilterState::read(context->methodState()).layer == 1);
+    for (const double layer : {-1.0, 0.0, 1.0}) {
+        const auto context =
+            tests::prepare(model, tests::makeText(50), optionsOf("gemfilter", {{"layer", layer}}));
+        CHECK(GemFilterState::read(context->methodState()).layer == 1);
+    }
 }
