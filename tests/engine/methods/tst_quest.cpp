@@ -124,7 +124,7 @@ std::vector<std::vector<float>> stepsOf(LoadedModel& model, const std::string& t
                                         const Context& context,
                                         std::unique_ptr<AnswerMethod> method)
 {
-    Tail tail(model, context.store(), std::move(method));
+    Tail tail(model, context.store(), context.info().window, std::move(method));
     const auto tokens = model.tokenizer().encode(text, SpecialTokens::AsText, false).ids;
     const auto rows = std::span(tokens).subspan(kQuoted, 6);
     std::vector<std::vector<float>> logits;
