@@ -17,6 +17,8 @@ import torch
 import conversations
 import documents
 import export
+import initial
+from model import Reader, Shape
 
 SHARES = {"continue": 1, "fact": 1, "blank": 1, "quote": 1, "section": 1, "absent": 1}
 
@@ -62,7 +64,7 @@ def score(model, library, length: int, wanted: int, seed: int, questions: int):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("books", type=Path)
-    parser.add_argument("model", type=Path, help="checkpoint.pt or a GGUF file")
+    parser.add_argument("model", type=Path, help="checkpoint.pt, a GGUF file, or start for the weights before training")
     parser.add_argument("--cache", type=Path, default=Path("/tmp/reader_cache"))
     parser.add_argument("--lengths", type=int, nargs="+", default=[256, 512, 1024, 2048, 4096])
     parser.add_argument("--answers", type=int, default=100)
@@ -72,7 +74,11 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     library = documents.load_library(options.books, True, options.cache)
-    model = export.load(options.model).eval()
+    if str(options.model) == "start":
+        model = Reader(Shape())
+        initial.start(model, 1)
+    else:
+        model = export.load(options.model)
     print("length\tskill\texact %\t95 % interval\tfirst token %\tanswers")
     for length in options.lengths:
         counts, absent = score(model, library, length, options.answers, options.seed, options.questions)
