@@ -15,7 +15,9 @@ import corpus
 import export
 import tokens
 
-TOLERANCE = {"F32": 2e-3, "F16": 2e-2, "Q8_0": 2.5e-1}  # by the type of the embedding; the program rounds activations, too
+# By the type of the embedding. With 8-bit weights the program rounds activations to 8 bits, too, which PyTorch does not: that
+# is some percent of the logits' deviation of more than 2. Whether the arithmetic is right shows a file of type f32.
+TOLERANCE = {"F32": 2e-3, "F16": 2e-2, "Q8_0": 5e-1}
 
 
 def ask(program: Path, *words: str) -> dict:
