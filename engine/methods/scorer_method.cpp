@@ -37,6 +37,7 @@ void ScorerMethod::onJobEnd(const Job& /*job*/, KvStore& store)
     for (std::uint32_t layer = 0; layer < plan().layers; ++layer)
         scores.push_back(scoresOf(store, layer));
     m_competition.decide(store, std::move(scores));
+    afterSelection(store);
 }
 
 LayerScores CacheScorer::scoresOf(const KvStore& store, std::uint32_t layer)
@@ -96,7 +97,7 @@ kernels::EntryRange AttentionScorer::scoredNow() const
     const kernels::EntryRange part = partRead();
     const std::uint32_t begin = std::max(part.begin, eligible().begin);
     const std::uint32_t end =
-        inChunks() ? part.end - competition().window() : std::min(rowsRead(), eligible().end);
+        inChunks() ? part.end - competition().window() : std::min(rowsRead(), summedEnd());
     return {begin, std::max(begin, end)};
 }
 
@@ -121,10 +122,10 @@ void AttentionScorer::addSums(std::uint32_t layer, const kernels::EntryRange& ro
                               std::span<const float> weights)
 {
     std::vector<float>& sums = m_sums[layer];
-    sums.resize(std::size_t{eligibleRows()} * plan().kvHeads);
+    sums.resize(std::size_t{summedRows()} * plan().kvHeads);
     const std::size_t count = rows.end - rows.begin;
     for (std::size_t head = 0; head < plan().kvHeads; ++head) {
-        float* own = &sums[head * eligibleRows() + rows.begin - eligible().begin];
+        float* own = &sums[head * summedRows() + rows.begin - eligible().begin];
         for (std::size_t j = 0; j < count; ++j)
             own[j] += weights[head * count + j];
     }
@@ -139,7 +140,7 @@ std::vector<float> AttentionScorer::sumsOf(std::uint32_t layer,
     for (std::size_t head = 0; head < plan().kvHeads; ++head) {
         const auto begin =
             m_sums[layer].begin() +
-            static_cast<std::ptrdiff_t>(head * eligibleRows() + rows.begin - eligible().begin);
+            static_cast<std::ptrdiff_t>(head * summedRows() + rows.begin - eligible().begin);
         own.insert(own.end(), begin, begin + (rows.end - rows.begin));
     }
     return own;

@@ -31,6 +31,8 @@ protected:
     /// Scores of the eligible rows of a layer. Called once everything is read; the store still
     /// holds every row.
     virtual LayerScores scoresOf(const KvStore& store, std::uint32_t layer) = 0;
+    /// Called when what was not chosen has been dropped.
+    virtual void afterSelection(const KvStore& /*store*/) {}
 
     const DocumentPlan& plan() const { return m_competition.plan(); }
     /// False when everything fits: then nothing is scored.
@@ -97,10 +99,22 @@ public:
 
 protected:
     /// (kvHeads, eligibleRows()) sums of a layer.
-    const std::vector<float>& sums(std::uint32_t layer) const { return m_sums[layer]; }
+    std::vector<float> sums(std::uint32_t layer) const { return sumsOf(layer, eligible()); }
+    /// The sum of one row at or behind the first eligible one. Rows of the window have one with
+    /// AllRows only.
+    float sumOf(std::uint32_t layer, std::uint32_t head, std::uint32_t row) const
+    {
+        return m_sums[layer][std::size_t{head} * summedRows() + row - eligible().begin];
+    }
 
 private:
     bool inChunks() const { return competition().parts().size() > 1; }
+    /// Where the rows that get sums end.
+    std::uint32_t summedEnd() const
+    {
+        return m_votes == Votes::AllRows && !inChunks() ? plan().totalRows() : eligible().end;
+    }
+    std::uint32_t summedRows() const { return summedEnd() - eligible().begin; }
     bool votesNow() const;
     kernels::EntryRange partRead() const;
     kernels::EntryRange scoredNow() const;
