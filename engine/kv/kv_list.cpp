@@ -90,17 +90,6 @@ void KvList::truncate(std::uint32_t length)
         m_rows.resize(length);
 }
 
-void KvList::renumber(std::span<const std::uint32_t> newRows)
-{
-    std::vector<std::uint32_t> rows(m_length);
-    for (std::uint32_t entry = 0; entry < m_length; ++entry)
-        rows[entry] = newRows[row(entry)];
-    m_rows.clear();
-    m_length = 0;
-    m_identity = true;
-    addRows(rows);
-}
-
 void KvList::keep(std::span<const std::uint32_t> ascending, std::size_t headDim)
 {
     if (ascending.size() == m_length)

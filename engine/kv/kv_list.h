@@ -39,9 +39,6 @@ public:
 
     void truncate(std::uint32_t length);
 
-    /// Entries of row r become entries of row newRows[r]; newRows ascends.
-    void renumber(std::span<const std::uint32_t> newRows);
-
     /// Keeps the entries with the given ascending indices and drops the others.
     void keep(std::span<const std::uint32_t> ascending, std::size_t headDim);
 

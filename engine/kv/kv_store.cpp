@@ -133,10 +133,7 @@ void KvStore::spreadRows(std::span<const std::uint32_t> newRows, std::uint32_t t
             positions[row] = positions[row - 1];
         }
     }
-    for (KvList& each : m_lists)
-        each.renumber(newRows);
-    m_positions = std::move(positions);
-    m_roles = std::move(roles);
+    relabel(std::move(positions), std::move(roles), m_nextPosition, newRows);
 }
 
 void KvStore::adoptRows(std::vector<std::int32_t> positions, std::vector<Role> roles,

@@ -107,9 +107,9 @@ public:
     /// Bytes of all pages and tables as allocated.
     std::size_t bytes() const;
 
-    /// For a store whose rows are only some of a text's: row i becomes row newRows[i] (ascending)
-    /// of a table of `total` rows. Rows that are in no list get the position of the one before
-    /// them.
+    /// For a store whose rows are only some of a text's, all of them in every list: row i becomes
+    /// row newRows[i] (ascending) of a table of `total` rows. Rows that are in no list get the
+    /// position of the one before them.
     void spreadRows(std::span<const std::uint32_t> newRows, std::uint32_t total);
 
     /// For loading: takes the row table as it was stored.
