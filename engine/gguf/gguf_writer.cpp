@@ -1,10 +1,8 @@
 #include "engine/gguf/gguf_writer.h"
 
 #include "engine/gguf/gguf_parser.h"
+#include "engine/gguf/write_file.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <type_traits>
 
 namespace engine {
@@ -158,22 +156,7 @@ std::vector<std::byte> GgufWriter::bytes() const
 
 void GgufWriter::write(const std::filesystem::path& path) const
 {
-    const Bytes content = bytes();
-    std::ofstream file(path, std::ios::binary | std::ios::trunc);
-    if (!file) {
-        throw Error(ErrorCode::ReadOnly,
-                    path.string() + " cannot be written. Choose a folder you may write to.",
-                    std::strerror(errno));
-    }
-    file.write(reinterpret_cast<const char*>(content.data()),
-               static_cast<std::streamsize>(content.size()));
-    file.close();
-    if (!file) {
-        throw Error(ErrorCode::DiskFull,
-                    path.string() + " could not be written to the end. Free " +
-                        std::to_string(content.size()) + " bytes on the disk and try again.",
-                    std::strerror(errno));
-    }
+    writeFile(path, bytes());
 }
 
 } // namespace engine

@@ -1,11 +1,9 @@
 #include "engine/safetensors/safetensors_writer.h"
 
-#include "engine/error.h"
+#include "engine/gguf/write_file.h"
 #include "engine/safetensors/json_value.h"
 
-#include <cerrno>
 #include <cstring>
-#include <fstream>
 
 namespace engine {
 
@@ -49,22 +47,7 @@ std::vector<std::byte> SafetensorsWriter::bytes() const
 
 void SafetensorsWriter::write(const std::filesystem::path& path) const
 {
-    const std::vector<std::byte> content = bytes();
-    std::ofstream file(path, std::ios::binary | std::ios::trunc);
-    if (!file) {
-        throw Error(ErrorCode::ReadOnly,
-                    path.string() + " cannot be written. Choose a folder you may write to.",
-                    std::strerror(errno));
-    }
-    file.write(reinterpret_cast<const char*>(content.data()),
-               static_cast<std::streamsize>(content.size()));
-    file.close();
-    if (!file) {
-        throw Error(ErrorCode::DiskFull,
-                    path.string() + " could not be written to the end. Free " +
-                        std::to_string(content.size()) + " bytes on the disk and try again.",
-                    std::strerror(errno));
-    }
+    writeFile(path, bytes());
 }
 
 } // namespace engine
