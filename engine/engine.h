@@ -169,7 +169,7 @@ struct PrepareOptions
     std::map<std::string, double> settings; // the method's own parameters
     std::string systemText;                 // put before the document
     std::vector<ByteRange> pinned;          // parts of the text that are kept whole
-    /// What will be asked, where that is known, for methods made for a question (homer).
+    /// What will be asked, where that is known: for homer, and gemfilter in two of its modes.
     std::string question;
     std::string biasTable; // of biasTable(), for homer; empty: made from the document
     std::string headTable;                  // of measureHeadTable(), for methods that take one

@@ -112,7 +112,7 @@ void addPrepare(CLI::App& app, Arguments& a)
     prepareCommand->add_option("--head-table", p.headTable,
                                "File of the command head-table, for kvzip-head and duo-attention");
     prepareCommand->add_option("--question", p.question,
-                               "What will be asked, for methods made for one (homer)");
+                               "What will be asked, for methods made for one (homer, gemfilter)");
     prepareCommand->callback([&a] { prepare(a.common, a.prepare); });
 
     CLI::App* heads = addCommand(app, a, "head-table",

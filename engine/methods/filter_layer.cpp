@@ -13,6 +13,8 @@ constexpr std::uint32_t kPieces = 2;
 constexpr std::uint32_t kPieceTokens = 384;
 constexpr std::size_t kContinuation = 32;
 constexpr std::uint32_t kKernel = 5;
+/// Below this share of equal tokens a layer is not one that selects cleanly.
+constexpr double kGoodAgreement = 0.6;
 constexpr const char* kInstruction = "Continue the text.";
 
 /// A stretch of the document as a prompt.
@@ -180,6 +182,16 @@ Prompt promptOf(const DocumentPlan& plan, std::uint32_t piece)
 }
 
 } // namespace
+
+std::vector<std::string> filterLayerWarnings(const FilterLayer& layer)
+{
+    if (layer.agreement >= kGoodAgreement)
+        return {};
+    return {"No layer of this model selects cleanly for GemFilter: from what layer " +
+            std::to_string(layer.layer) + " chose, the model says the same in " +
+            std::to_string(std::lround(layer.agreement * 100)) +
+            " of 100 tokens. Answers may miss what the document says."};
+}
 
 FilterLayer chooseFilterLayer(const DocumentPlan& plan)
 {

@@ -1,9 +1,12 @@
 #include "engine/methods/filter_votes.h"
 
+#include "engine/error.h"
 #include "kernels/pool.h"
 #include "kernels/select.h"
 
 #include <cmath>
+#include <numeric>
+#include <string>
 
 namespace engine {
 
@@ -40,6 +43,36 @@ std::vector<std::uint32_t> filterTokens(std::span<const float> votes,
     for (std::uint32_t& each : chosen)
         each += eligible.begin;
     return chosen;
+}
+
+void checkFilterQuota(std::size_t prefix, std::size_t question, const FilterQuota& quota)
+{
+    if (quota.select > prefix + question)
+        return;
+    throw Error(ErrorCode::BadInput,
+                "The question and the text before the document have " +
+                    std::to_string(prefix + question) + " tokens, but answers are made from " +
+                    std::to_string(quota.select) +
+                    " in all. Ask a shorter question, or prepare the document with a larger "
+                    "setting select.");
+}
+
+std::vector<std::uint32_t> rowsForQuestion(std::span<const float> votes, std::size_t prefix,
+                                           std::size_t question, const FilterQuota& quota)
+{
+    const std::size_t before = votes.size() - question;
+    const bool takesAll = quota.select >= votes.size();
+    if (!takesAll)
+        checkFilterQuota(prefix, question, quota);
+    std::vector<std::uint32_t> rows(takesAll ? before : prefix);
+    std::iota(rows.begin(), rows.end(), 0U);
+    if (takesAll)
+        return rows;
+    const auto best = filterTokens(
+        votes, {static_cast<std::uint32_t>(prefix), static_cast<std::uint32_t>(before)},
+        quota.select - prefix - question, quota.kernel);
+    rows.insert(rows.end(), best.begin(), best.end());
+    return rows;
 }
 
 } // namespace engine

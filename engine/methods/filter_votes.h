@@ -20,6 +20,24 @@ std::vector<std::uint32_t> filterTokens(std::span<const float> votes,
                                         const kernels::EntryRange& eligible, std::size_t places,
                                         std::uint32_t kernel);
 
+/// How many tokens a question is answered from, and how they are chosen.
+struct FilterQuota
+{
+    std::uint32_t select = 0; // prefix and question among them
+    std::uint32_t kernel = 5; // neighbours pooled together
+};
+
+/// Throws BadInput when the question and the `prefix` rows before the document, which always stay
+/// (selection.md 8, trap 4), leave no place for the document.
+void checkFilterQuota(std::size_t prefix, std::size_t question, const FilterQuota& quota);
+
+/// The rows before a question of `question` rows that it is answered from, ascending: the first
+/// `prefix` ones and the best of the others, so that there are quota.select with the question's
+/// own; all of them where there are not more. votes: of all rows, the question's at the end. Throws
+/// as checkFilterQuota().
+std::vector<std::uint32_t> rowsForQuestion(std::span<const float> votes, std::size_t prefix,
+                                           std::size_t question, const FilterQuota& quota);
+
 /// Collects the votes of one layer; the other hooks are plain.
 class FilterHooks final : public Hooks
 {

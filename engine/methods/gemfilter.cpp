@@ -1,7 +1,8 @@
 // GemFilter (Shi et al. 2024, arXiv 2409.17422), in several turns (selection.md 3.1): a document
 // goes through the lower layers only, up to one in the middle that already knows where an answer
 // stands. What is kept is the state of these layers, whole; tokens are chosen when a question is
-// there, and chosen anew for the next one (gemfilter_answer.h).
+// there, and chosen anew for the next one (gemfilter_answer.h). Where the question is known while
+// reading, the choice can be made then (gemfilter_question.h).
 //
 // Deviations from the authors' code: prefix and question always stay, the votes decide among the
 // rest (selection.md 8, trap 4); the values of the scoring layer are stored beside its keys.
@@ -10,6 +11,7 @@
 #include "engine/methods/block_plan.h"
 #include "engine/methods/filter_layer.h"
 #include "engine/methods/gemfilter_answer.h"
+#include "engine/methods/gemfilter_question.h"
 #include "engine/model/model.h"
 
 #include <cmath>
@@ -17,11 +19,24 @@
 namespace engine {
 namespace {
 
-/// Below this share of equal tokens the chosen layer is not one that selects cleanly.
-constexpr double kGoodAgreement = 0.6;
-
 /// Where in a model the authors' layers stand (13 of 32, 19 of 40; selection.md 3.1).
 constexpr double kMiddle = 0.42;
+
+/// In the order of the words of the setting.
+enum class Mode
+{
+    MultiTurn,
+    SingleTurn,
+    OneRun
+};
+
+/// Contexts of versions that knew one mode do not name it.
+Mode modeOf(const std::map<std::string, double>& settings)
+{
+    const auto mode = settings.find("mode");
+    return mode == settings.end() ? Mode::MultiTurn
+                                  : static_cast<Mode>(static_cast<int>(mode->second));
+}
 
 FilterLayer layerOf(const DocumentPlan& plan)
 {
@@ -85,15 +100,7 @@ public:
         return state.write();
     }
 
-    std::vector<std::string> warnings() const override
-    {
-        if (m_layer.agreement >= kGoodAgreement)
-            return {};
-        return {"No layer of this model selects cleanly for GemFilter: from what layer " +
-                std::to_string(m_layer.layer) + " chose, the model says the same in " +
-                std::to_string(std::lround(m_layer.agreement * 100)) +
-                " of 100 tokens. Answers may miss what the document says."};
-    }
+    std::vector<std::string> warnings() const override { return filterLayerWarnings(m_layer); }
 
     double totalCost() const override { return m_blocks.costUpTo(m_plan.totalRows()); }
     double doneCost() const override { return m_blocks.costUpTo(m_done); }
@@ -106,9 +113,21 @@ private:
     std::uint32_t m_done = 0;
 };
 
+std::unique_ptr<Method> makeMethod(const DocumentPlan& plan)
+{
+    const Mode mode = modeOf(plan.settings);
+    if (mode == Mode::MultiTurn)
+        return std::make_unique<GemFilterMethod>(plan);
+    requireQuestion(plan);
+    const FilterQuota quota{static_cast<std::uint32_t>(plan.setting("select")), kernelOf(plan)};
+    return makeQuestionFilter(plan, {layerOf(plan), quota, mode == Mode::SingleTurn});
+}
+
 /// Throws Damaged when the state is not that of the context.
 std::unique_ptr<AnswerMethod> answerFrom(const Context& context, LoadedModel& model)
 {
+    if (modeOf(context.info().settings) != Mode::MultiTurn)
+        return std::make_unique<PlainAnswer>(); // its tokens were chosen before
     auto state = std::make_shared<GemFilterState>(GemFilterState::read(context.methodState()));
     const KvStore& store = context.store();
     const auto vocabulary = static_cast<std::int32_t>(model.config().vocabularySize);
@@ -144,7 +163,10 @@ MethodEntry gemfilterMethod()
              .description =
                  "Reads the document through the lower layers only. Each question chooses "
                  "the tokens that matter to it, and they are read again through all "
-                 "layers. No token is lost; every question costs a short reading.",
+                 "layers. No token is lost; every question costs a short reading. For one "
+                 "question that is known before (--question), mode single-turn chooses while "
+                 "reading and keeps the chosen tokens only; one-run does so without reading "
+                 "them again.",
              .source = "Shi et al. 2024, arXiv 2409.17422",
              .queryAgnostic = true,
              .parameters =
@@ -153,11 +175,17 @@ MethodEntry gemfilterMethod()
                    -1, 1023, -1},
                   {"select", "tokens an answer is made from, question included (tokens)", 16,
                    1 << 20, 1024},
-                  {"kernel", "neighbours pooled together, odd (tokens)", 1, 63, 5}},
+                  {"kernel", "neighbours pooled together, odd (tokens)", 1, 63, 5},
+                  {.key = "mode",
+                   .description = "when tokens are chosen: anew for each question, or once for the "
+                                  "question given with --question, read again (single-turn) or "
+                                  "not (one-run)",
+                   .minimum = 0,
+                   .maximum = 2,
+                   .defaultValue = 0,
+                   .words = {"multi-turn", "single-turn", "one-run"}}},
              .usesKeep = false},
-        .make = [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
-            return std::make_unique<GemFilterMethod>(plan);
-        },
+        .make = makeMethod,
         .keepsPinned = false,
         .answer = answerFrom};
 }

@@ -83,33 +83,6 @@ std::vector<float> GemFilterAnswer::readIntoPast(std::span<const std::int32_t> t
     return hooks.votes();
 }
 
-/// Prefix and question always stay (selection.md 8, trap 4).
-void GemFilterAnswer::choose(std::span<const float> votes, std::uint32_t questionRows)
-{
-    const auto prefix = static_cast<std::uint32_t>(m_state->prefix.size());
-    const std::uint32_t before = m_past.rowCount() - questionRows;
-    m_chosen.clear();
-    if (m_state->select >= m_past.rowCount()) {
-        m_chosen.resize(before);
-        std::iota(m_chosen.begin(), m_chosen.end(), 0U);
-        return;
-    }
-    if (m_state->select <= prefix + questionRows) {
-        throw Error(ErrorCode::BadInput,
-                    "The question and the text before the document have " +
-                        std::to_string(prefix + questionRows) +
-                        " tokens, but this document was prepared for answers from " +
-                        std::to_string(m_state->select) +
-                        ". Ask a shorter question, or prepare the document with a larger setting "
-                        "select.");
-    }
-    m_chosen.resize(prefix);
-    std::iota(m_chosen.begin(), m_chosen.end(), 0U);
-    const auto best = filterTokens(votes, {prefix, before}, m_state->select - prefix - questionRows,
-                                   m_state->kernel);
-    m_chosen.insert(m_chosen.end(), best.begin(), best.end());
-}
-
 KvStore GemFilterAnswer::readChosen(const std::stop_token& stop)
 {
     KvStore fresh(m_past.shape(), m_past.workingType());
@@ -132,7 +105,8 @@ void GemFilterAnswer::beforeQuestion(std::span<const std::int32_t> turn, KvStore
                                      const std::stop_token& stop)
 {
     const std::vector<float> votes = readIntoPast(turn, stop);
-    choose(votes, static_cast<std::uint32_t>(turn.size()));
+    m_chosen = rowsForQuestion(votes, m_state->prefix.size(), turn.size(),
+                               {m_state->select, m_state->kernel});
     store = readChosen(stop);
     m_questionLeft = turn.size();
     m_replaced = true;

@@ -55,7 +55,6 @@ public:
 private:
     std::vector<float> readIntoPast(std::span<const std::int32_t> turn,
                                     const std::stop_token& stop);
-    void choose(std::span<const float> votes, std::uint32_t questionRows);
     KvStore readChosen(const std::stop_token& stop);
     std::int32_t tokenOf(std::uint32_t row) const;
 

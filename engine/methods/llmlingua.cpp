@@ -9,6 +9,7 @@
 #include "engine/kv/byte_stream.h"
 #include "engine/methods/block_plan.h"
 #include "engine/methods/competition.h"
+#include "engine/methods/second_reading.h"
 #include "engine/methods/surprisal.h"
 
 #include <algorithm>
@@ -35,7 +36,8 @@ public:
         : m_plan(plan)
         , m_judgingPlan(judgingPlan(plan))
         , m_judging(m_judgingPlan, 1)
-        , m_reading(m_plan, 1)
+        , m_wholeReading(m_plan, 1)
+        , m_secondReading(m_plan)
     {
         if (selects())
             m_surprisals.resize(plan.documentRows());
@@ -44,13 +46,13 @@ public:
     std::optional<Job> nextJob(const KvStore& /*store*/) override
     {
         if (!selects())
-            return m_reading.next();
+            return m_wholeReading.next();
         if (auto job = m_judging.next()) {
             job->phase = "Judging";
             job->logits = LogitRows::All;
             return job;
         }
-        return readingJob();
+        return m_secondReading.next();
     }
 
     void onJobResult(const Job& job, const JobResult& result) override
@@ -102,9 +104,7 @@ public:
                 choose(store);
             return;
         }
-        m_read += static_cast<std::uint32_t>(job.tokens.size());
-        if (m_read == m_kept.size())
-            store.spreadRows(m_kept, m_plan.totalRows());
+        m_secondReading.onJobEnd(job, store);
     }
 
     double totalCost() const override
@@ -126,7 +126,7 @@ public:
 
 private:
     bool selects() const { return m_plan.keptPerHead() < m_plan.documentRows(); }
-    bool judges() const { return selects() && m_kept.empty(); }
+    bool judges() const { return selects() && !m_secondReading.hasBegun(); }
     std::uint32_t rowsJudged() const { return m_judging.rowsHandedOut(); }
     std::uint32_t firstJudged(const Job& job) const
     {
@@ -139,44 +139,21 @@ private:
         const auto segments =
             segmentsOfText(m_plan.documentRows(), longest,
                            [this](std::uint32_t token) { return m_plan.text(token, token + 1); });
-        m_kept.resize(m_plan.prefixRows());
-        std::iota(m_kept.begin(), m_kept.end(), 0U);
+        std::vector<std::uint32_t> kept(m_plan.prefixRows());
+        std::iota(kept.begin(), kept.end(), 0U);
         for (const std::uint32_t token :
              mostSurprising(m_surprisals, segments, m_plan.keptPerHead()))
-            m_kept.push_back(m_plan.prefixRows() + token);
-        const KvShape shape = store.shape();
-        store.truncate(
-            {0, 0, std::vector<std::uint32_t>(std::size_t{shape.layers} * shape.kvHeads)});
-    }
-
-    std::optional<Job> readingJob()
-    {
-        const auto begin = m_read;
-        const auto end =
-            std::min<std::size_t>(m_kept.size(), std::size_t{begin} + m_plan.blockRows);
-        if (begin == end)
-            return std::nullopt;
-        Job job;
-        job.phase = "Reading";
-        for (std::size_t at = begin; at < end; ++at) {
-            const std::uint32_t row = m_kept[at];
-            const bool ofPrefix = row < m_plan.prefixRows();
-            job.tokens.push_back(ofPrefix ? m_plan.prefix[row]
-                                          : m_plan.document[row - m_plan.prefixRows()]);
-            job.positions.push_back(static_cast<std::int32_t>(at));
-            job.documentTokens += ofPrefix ? 0 : 1;
-        }
-        return job;
+            kept.push_back(m_plan.prefixRows() + token);
+        m_secondReading.begin(std::move(kept), store);
     }
 
     DocumentPlan m_plan;
     DocumentPlan m_judgingPlan;
     BlockPlan m_judging;
-    BlockPlan m_reading;               // of the whole text, when all of it stays
-    std::vector<float> m_surprisals;   // of each document token
-    std::vector<std::uint32_t> m_kept; // rows of the whole text that are read again, ascending
-    std::uint32_t m_read = 0;          // of them
-    std::uint32_t m_done = 0;          // rows of both passes
+    BlockPlan m_wholeReading; // when all of the text stays
+    SecondReading m_secondReading;
+    std::vector<float> m_surprisals; // of each document token
+    std::uint32_t m_done = 0;        // rows of both passes
 };
 
 } // namespace
