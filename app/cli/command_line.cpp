@@ -23,6 +23,7 @@ struct Arguments
     LogitsArguments logits;
     BenchArguments bench;
     BenchMethodsArguments benchMethods;
+    BenchFirstTokenArguments benchFirstToken;
     EvalArguments eval;
     std::vector<std::string> files;
     std::string file;
@@ -172,10 +173,30 @@ void addBench(CLI::App& app, Arguments& a)
         ->add_option("--depths", m.depths, "With --methods: tokens before decoding, such as 65536")
         ->delimiter(',')
         ->needs(methods);
-    benchCommand->add_option("--repeat", m.repeats, "With --methods: repetitions, the best counts")
-        ->needs(methods);
-    benchCommand->callback([&a, methods] {
+    CLI::Option* repeats = benchCommand->add_option(
+        "--repeat", m.repeats, "With --methods or --first-token: repetitions, the best counts");
+    BenchFirstTokenArguments& f = a.benchFirstToken;
+    CLI::Option* firstToken =
+        benchCommand
+            ->add_option("--first-token", f.lengths,
+                         "Time to the first token of gemfilter beside full instead, for documents "
+                         "of so many tokens")
+            ->delimiter(',')
+            ->excludes(methods);
+    benchCommand->add_option("--select", f.select, "With --first-token: gemfilter's tokens")
+        ->needs(firstToken);
+    benchCommand->add_option("--layer", f.layer, "With --first-token: gemfilter's layer")
+        ->needs(firstToken);
+    benchCommand->callback([&a, methods, firstToken, repeats] {
+        if (firstToken->count() > 0) {
+            a.benchFirstToken.model = a.bench.model;
+            a.benchFirstToken.repeats = a.benchMethods.repeats;
+            benchFirstToken(a.common, a.benchFirstToken);
+            return;
+        }
         if (methods->count() == 0) {
+            if (repeats->count() > 0)
+                throw CLI::RequiresError("--repeat", "--methods or --first-token");
             bench(a.common, a.bench);
             return;
         }

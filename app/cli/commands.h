@@ -89,6 +89,15 @@ struct BenchMethodsArguments
     std::uint32_t repeats = 3;
 };
 
+struct BenchFirstTokenArguments
+{
+    std::string model; // empty: random weights of a small shape
+    std::vector<std::uint32_t> lengths;
+    double select = 1024;
+    double layer = -1;
+    std::uint32_t repeats = 1;
+};
+
 struct EvalArguments
 {
     std::string model; // empty: the embedded reader
@@ -139,6 +148,7 @@ void tokenize(const CommonOptions& common, const TokenizeArguments& arguments);
 void printLogits(const CommonOptions& common, const LogitsArguments& arguments);
 void bench(const CommonOptions& common, const BenchArguments& arguments);
 void benchMethods(const CommonOptions& common, const BenchMethodsArguments& arguments);
+void benchFirstToken(const CommonOptions& common, const BenchFirstTokenArguments& arguments);
 void evaluate(const CommonOptions& common, const EvalArguments& arguments);
 
 // What the commands share.

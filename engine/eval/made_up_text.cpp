@@ -1,5 +1,7 @@
 #include "engine/eval/made_up_text.h"
 
+#include "engine/text/tokenizer.h"
+
 #include <array>
 #include <cctype>
 
@@ -123,6 +125,18 @@ std::string denseSentence(Dice& dice)
     add(kThings);
     text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
     return text + ".";
+}
+
+std::string denseText(const Tokenizer& tokenizer, std::uint32_t tokens)
+{
+    constexpr int kSentences = 10; // added at a time
+    Dice dice(1);
+    std::string text;
+    while (tokenizer.encode(text, SpecialTokens::AsText, false).ids.size() < tokens) {
+        for (int i = 0; i < kSentences; ++i)
+            text += denseSentence(dice) + " ";
+    }
+    return text;
 }
 
 std::span<const std::string_view> answerWords()

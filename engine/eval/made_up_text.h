@@ -8,6 +8,8 @@
 
 namespace engine {
 
+class Tokenizer;
+
 /// A small generator of its own, so that a text is the same with every library.
 class Dice
 {
@@ -37,6 +39,9 @@ std::string plainSentence(Dice& dice);
 
 /// "Quiet pilots counted narrow ladders behind golden chapels.": words in a row hardly ever return.
 std::string denseSentence(Dice& dice);
+
+/// Dense sentences of at least so many tokens, always the same.
+std::string denseText(const Tokenizer& tokenizer, std::uint32_t tokens);
 
 /// Words for answers; none of them is in the sentences above, and each stands here once.
 std::span<const std::string_view> answerWords();

@@ -24,19 +24,6 @@ double secondsOf(const std::function<void()>& work)
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Made-up sentences of at least so many tokens.
-std::string textOf(const Tokenizer& tokenizer, std::uint32_t tokens)
-{
-    constexpr int kSentences = 10; // added at a time
-    Dice dice(1);
-    std::string text;
-    while (tokenizer.encode(text, SpecialTokens::AsText, false).ids.size() < tokens) {
-        for (int i = 0; i < kSentences; ++i)
-            text += denseSentence(dice) + " ";
-    }
-    return text;
-}
-
 struct Prepared
 {
     double seconds = 0;
@@ -51,7 +38,7 @@ public:
         : m_model(std::move(model))
         , m_options(options)
         , m_onProgress(onProgress)
-        , m_text(textOf(tokenizerOf(*m_model), options.prefillTokens))
+        , m_text(denseText(tokenizerOf(*m_model), options.prefillTokens))
     {}
 
     MethodBenchmarkRow run(const std::string& method)
@@ -121,7 +108,7 @@ private:
         const auto full = lengthened(left, depth, false);
         const bool hasState = !left.methodState().empty() || !left.tokenOfRow().empty();
         const auto method =
-            hasState ? prepare(left.info().method, textOf(tokenizerOf(*m_model), depth)).context
+            hasState ? prepare(left.info().method, denseText(tokenizerOf(*m_model), depth)).context
                      : lengthened(left, depth, true);
         for (std::uint32_t repeat = 0; repeat < m_options.repeats; ++repeat) {
             report(left.info().method + ": decoding at " + std::to_string(depth) + " tokens, " +

@@ -201,3 +201,37 @@ TEST_CASE("bench --methods compares methods with full in one run")
     checkRefused({"bench", "--methods", "kvzip", "--repeat", "0"}, 2, "repetitions");
     checkRefused({"bench", "--keep", "0.5"}, 2, "--methods");
 }
+
+TEST_CASE("bench --first-token measures gemfilter beside full and the formula beside both")
+{
+    const Finished finished = tests::run(
+        {"bench", "--first-token", "512,1024", "--select", "128", "--repeat", "1", "--json"});
+    REQUIRE_MESSAGE(finished.code == 0, finished.err);
+    const json result = finished.json();
+    CHECK(result.at("layers") == 8);
+    CHECK(result.at("layer") == 3);
+    REQUIRE(result.at("rows").size() == 2);
+    for (const json& row : result.at("rows")) {
+        const auto seconds = [&](const char* method, const char* part) {
+            return row.at(method).at(part).get<double>();
+        };
+        const double full = seconds("full", "reading_seconds") + seconds("full", "asking_seconds");
+        CHECK(seconds("full", "seconds") == doctest::Approx(full));
+        CHECK(row.at("ratio").get<double>() ==
+              doctest::Approx(seconds("gemfilter", "seconds") / full));
+        // 2 H d n^2 + 2 P n with 9 heads of 64 and 3 million weights a layer.
+        const double weights = 576.0 * (2 * 576 + 2 * 192 + 3 * 1536);
+        const auto work = [&](double n) { return 2 * 576.0 * n * n + 2 * weights * n; };
+        const double n = row.at("tokens").get<double>() + row.at("question_tokens").get<double>();
+        CHECK(row.at("ratio_by_formula").get<double>() ==
+              doctest::Approx((3 * work(n) + 8 * work(128)) / (8 * work(n))));
+    }
+    const Finished table = tests::run({"bench", "--first-token", "256", "--repeat", "1"});
+    CHECK(table.out.find("BY THE FORMULA") != std::string::npos);
+
+    checkRefused({"bench", "--first-token", "100"}, 2, "between 256 and");
+    checkRefused({"bench", "--first-token", "512", "--repeat", "0"}, 2, "repetitions");
+    checkRefused({"bench", "--first-token", "512", "--layer", "8"}, 2, "between 1 and 7");
+    checkRefused({"bench", "--first-token", "512", "--select", "2"}, 2, "between 16 and 1048576");
+    checkRefused({"bench", "--repeat", "2"}, 2, "--first-token");
+}
