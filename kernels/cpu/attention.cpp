@@ -7,8 +7,6 @@
 #include <stdexcept>
 
 namespace kernels::cpu {
-namespace {
-
 void checkShape(const AttentionShape& shape)
 {
     if (shape.kvHeads == 0 || shape.heads == 0 || shape.heads % shape.kvHeads != 0)
@@ -29,6 +27,8 @@ void checkLists(std::span<const KvListView> lists, std::span<const EntryRange> v
         if (visible[i].end > lists[i % shape.kvHeads].length)
             throw std::invalid_argument("a row sees more entries than its list has");
 }
+
+namespace {
 
 void checkWeights(const ScoreSpec& spec, const AttentionShape& shape)
 {

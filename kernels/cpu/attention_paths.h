@@ -2,8 +2,14 @@
 #pragma once
 
 #include "kernels/attention.h"
+#include "kernels/sparse_attention.h"
 
 namespace kernels::cpu {
+
+/// Throw std::invalid_argument for operands that no attention can have.
+void checkShape(const AttentionShape& shape);
+void checkLists(std::span<const KvListView> lists, std::span<const EntryRange> visible,
+                const AttentionShape& shape);
 
 /// The operands of attention(), see there.
 struct AttentionCall
@@ -39,5 +45,11 @@ void scorePassReference(const ScoreCall& call, ThreadPool& pool);
 
 /// Tiles. Only at KernelLevel::Avx2.
 void scorePassTiled(const ScoreCall& call, ThreadPool& pool);
+
+/// As attention(), with the patterns of sparseAttention().
+void sparseAttentionReference(const AttentionCall& call, std::span<const SparsePattern> patterns,
+                              ThreadPool& pool);
+void sparseAttentionTiled(const AttentionCall& call, std::span<const SparsePattern> patterns,
+                          ThreadPool& pool);
 
 } // namespace kernels::cpu

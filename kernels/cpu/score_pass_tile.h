@@ -41,4 +41,13 @@ enum class ScoreTerm
 void addScoresAvx2(float* scores, const QueryTile& tile, const float* normalisers,
                    const ExpandedKeys& keys, ScoreTerm term);
 
+/// out[row * stride + entry] = the logit, in units of log 2, of every entry of the page that the
+/// row sees; -infinity for the other entries of the page, as far as kPageRows.
+void writeLogitsAvx2(float* out, std::size_t stride, const QueryTile& tile,
+                     const ExpandedKeys& keys);
+
+/// Turns a row of logits in units of log 2 into its softmax; `count` is a multiple of 8. What is no
+/// number stays none and does not count.
+void softmaxRowAvx2(float* row, std::size_t count);
+
 } // namespace kernels::cpu

@@ -1,0 +1,48 @@
+#include "kernels/cpu/attention_logits_avx2.h"
+
+namespace kernels::cpu {
+
+void writeLogitsAvx2(float* out, std::size_t stride, const QueryTile& tile,
+                     const ExpandedKeys& keys)
+{
+    forEachBlock(tile.rows, [&]<int Rows>(std::size_t first) {
+        const BlockView view = viewBlock<Rows>(tile.ranges + first, keys.begin, keys.rows);
+        BlockLogits logits;
+        if (view.from < view.to) {
+            computeLogits<Rows>(logits, tile, first, keys, view);
+            finishLogits<Rows>(logits, keys, view, kNothing);
+        }
+        for (std::size_t row = 0; row < Rows; ++row) {
+            float* to = out + (first + row) * stride;
+            const float* z = logits.z + row * kPageRows;
+            for (std::size_t vector = 0; vector < kPageRows / 8; ++vector) {
+                const bool seen = vector >= logits.firstVector && vector < logits.lastVector;
+                _mm256_storeu_ps(to + 8 * vector,
+                                 seen ? _mm256_load_ps(z + 8 * vector) : _mm256_set1_ps(kNothing));
+            }
+        }
+    });
+}
+
+void softmaxRowAvx2(float* row, std::size_t count)
+{
+    __m256 largest = _mm256_set1_ps(kNothing);
+    for (std::size_t i = 0; i < count; i += 8) // the second operand where a number is missing
+        largest = _mm256_max_ps(_mm256_loadu_ps(row + i), largest);
+    const float maximum = largestLane(largest);
+    const __m256 base = _mm256_set1_ps(maximum == kNothing ? 0.0F : maximum);
+    __m256 total = _mm256_setzero_ps();
+    for (std::size_t i = 0; i < count; i += 8) {
+        const __m256 relative = _mm256_sub_ps(_mm256_loadu_ps(row + i), base);
+        const __m256 missing = _mm256_cmp_ps(relative, relative, _CMP_UNORD_Q);
+        const __m256 weight = exp2Bounded(relative);
+        total = _mm256_add_ps(total, _mm256_andnot_ps(missing, weight));
+        _mm256_storeu_ps(row + i, _mm256_or_ps(weight, missing));
+    }
+    const float sum = sumOfLanes(total);
+    const __m256 inverse = _mm256_set1_ps(sum > 0.0F ? 1.0F / sum : 0.0F);
+    for (std::size_t i = 0; i < count; i += 8)
+        _mm256_storeu_ps(row + i, _mm256_mul_ps(_mm256_loadu_ps(row + i), inverse));
+}
+
+} // namespace kernels::cpu
