@@ -3,6 +3,7 @@
 #include "kernels/attention.h"
 #include "kernels/elementwise.h"
 #include "kernels/matmul.h"
+#include "kernels/sparse_attention.h"
 
 #include <cstdint>
 #include <functional>
@@ -38,6 +39,16 @@ public:
                            std::span<const kernels::KvListView> lists,
                            std::span<const kernels::EntryRange> visible,
                            const kernels::AttentionShape& shape) = 0;
+    virtual void sparseAttention(std::span<float> out, std::span<float> lse,
+                                 std::span<const float> q,
+                                 std::span<const kernels::KvListView> lists,
+                                 std::span<const kernels::EntryRange> visible,
+                                 std::span<const kernels::SparsePattern> patterns,
+                                 const kernels::AttentionShape& shape) = 0;
+    virtual void attentionWeights(std::span<float> weights, std::span<const float> q,
+                                  std::span<const kernels::KvListView> lists,
+                                  std::span<const kernels::EntryRange> visible, std::size_t head,
+                                  std::size_t firstRow, const kernels::AttentionShape& shape) = 0;
     virtual void mergeAttention(std::span<float> out, std::span<float> lse,
                                 std::span<const float> otherOut, std::span<const float> otherLse,
                                 std::size_t headDim) = 0;

@@ -68,6 +68,22 @@ public:
         cpu::attention(out, lse, q, lists, visible, shape, m_pool);
     }
 
+    void sparseAttention(std::span<float> out, std::span<float> lse, std::span<const float> q,
+                         std::span<const KvListView> lists, std::span<const EntryRange> visible,
+                         std::span<const SparsePattern> patterns,
+                         const AttentionShape& shape) override
+    {
+        cpu::sparseAttention(out, lse, q, lists, visible, patterns, shape, m_pool);
+    }
+
+    void attentionWeights(std::span<float> weights, std::span<const float> q,
+                          std::span<const KvListView> lists, std::span<const EntryRange> visible,
+                          std::size_t head, std::size_t firstRow,
+                          const AttentionShape& shape) override
+    {
+        cpu::attentionWeights(weights, q, lists, visible, head, firstRow, shape, m_pool);
+    }
+
     void mergeAttention(std::span<float> out, std::span<float> lse, std::span<const float> otherOut,
                         std::span<const float> otherLse, std::size_t headDim) override
     {

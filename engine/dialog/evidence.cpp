@@ -50,6 +50,11 @@ void EvidenceHooks::onQueries(const LayerStep& step, std::span<const float> quer
     m_method.onQueries(step, query);
 }
 
+void EvidenceHooks::onKeys(const LayerStep& step, Scorer& scorer)
+{
+    m_method.onKeys(step, scorer);
+}
+
 void EvidenceHooks::segments(const LayerStep& step, std::vector<Segment>& segments)
 {
     m_method.segments(step, segments);

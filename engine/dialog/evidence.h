@@ -23,6 +23,7 @@ public:
                        std::span<const float> query, std::span<const float> key,
                        std::span<const float> value) override;
     void onQueries(const LayerStep& step, std::span<const float> query) override;
+    void onKeys(const LayerStep& step, Scorer& scorer) override;
     void segments(const LayerStep& step, std::vector<Segment>& segments) override;
     bool keepsQuery(const LayerStep& step) const override;
     bool needsLse(const LayerStep& step) const override;

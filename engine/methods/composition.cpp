@@ -2,6 +2,7 @@
 // placing the kept keys, as far as they go together (selection.md 5).
 
 #include "engine/methods/method.h"
+#include "engine/methods/sparse_prefill.h"
 
 #include <algorithm>
 
@@ -13,7 +14,8 @@ struct Stage
 {
     StageInfo info;
     std::optional<Allocator> allocator;
-    std::optional<SpanRule> span; // with neither of the two the stage is `compact`
+    std::optional<SpanRule> span;
+    bool Stages::*flag = nullptr; // what neither of the two sets
 };
 
 const std::vector<Stage>& stageTable()
@@ -63,7 +65,15 @@ const std::vector<Stage>& stageTable()
           "",
           {}},
          {},
-         {}},
+         {},
+         &Stages::compact},
+        {{"minference", "prefill",
+          "the document is read with a sparse attention; what is scored and kept stays the "
+          "method's",
+          "Jiang et al. 2024, arXiv 2407.02490", sparsePrefillParameters()},
+         {},
+         {},
+         &Stages::sparsePrefill},
     };
     return kTable;
 }
@@ -127,7 +137,7 @@ Stages stagesOf(const std::string& method, const std::vector<const Stage*>& name
                 refuse("The method " + method + " names two span rules. Keep one of them.");
             stages.span = *each->span;
         } else {
-            stages.compact = true;
+            stages.*each->flag = true;
         }
     }
     return stages;
@@ -136,6 +146,11 @@ Stages stagesOf(const std::string& method, const std::vector<const Stage*>& name
 void checkStages(const std::string& method, const MethodEntry& entry, const Stages& stages)
 {
     const std::string& id = entry.info.id;
+    if (entry.composition == Composition::Closed && stages.sparsePrefill) {
+        refuse("The method " + id +
+               " decides itself what is read, so minference cannot. Use minference alone, or "
+               "behind a method that scores tokens, for instance snapkv+minference.");
+    }
     if (entry.composition == Composition::Closed) {
         refuse("The method " + id +
                " gives tokens no scores that could be divided or placed in another way. Use it "
@@ -201,8 +216,9 @@ std::vector<std::string> allowedStages(const MethodEntry& entry)
 {
     std::vector<std::string> allowed;
     for (const Stage& stage : stageTable()) {
-        Stages tried{stage.span.value_or(SpanRule::Tokens), stage.allocator,
-                     !stage.allocator && !stage.span};
+        Stages tried{.span = stage.span.value_or(SpanRule::Tokens), .allocator = stage.allocator};
+        if (stage.flag != nullptr)
+            tried.*stage.flag = true;
         const bool needsUniform = tried.compact || tried.span == SpanRule::ChunkKv;
         if (needsUniform && entry.composition != Composition::OwnAllocator)
             tried.allocator = Allocator::Uniform;
@@ -228,7 +244,7 @@ MethodEntry findMethod(const std::string& id)
     entry.make = [make = entry.make, stages](const DocumentPlan& plan) {
         DocumentPlan composed = plan;
         composed.stages = stages;
-        return make(composed);
+        return stages.sparsePrefill ? readSparsely(make, composed) : make(composed);
     };
     return entry;
 }

@@ -39,6 +39,7 @@ struct Stages
     SpanRule span = SpanRule::Tokens;
     std::optional<Allocator> allocator; // the method's own when absent
     bool compact = false;               // kept keys are turned to contiguous positions
+    bool sparsePrefill = false;         // the document is read as minference reads it
 };
 
 /// What a method is given to plan with.
@@ -198,6 +199,7 @@ MethodEntry kvzipMethod();
 MethodEntry kvzipPlusMethod();
 MethodEntry llmlinguaMethod();
 MethodEntry lmInfiniteMethod();
+MethodEntry minferenceMethod();
 MethodEntry observedAttentionMethod();
 MethodEntry podMethod();
 MethodEntry pyramidkvMethod();

@@ -32,6 +32,7 @@ std::vector<MethodEntry> makeTable()
         windowMethod(),
         activationBeaconMethod(),
         questMethod(),
+        minferenceMethod(),
         homerMethod(),
         podMethod(),
         claMethod(),

@@ -2,6 +2,7 @@
 
 #include "engine/run/job.h"
 #include "kernels/attention.h"
+#include "kernels/sparse_attention.h"
 
 #include <optional>
 #include <span>
@@ -37,6 +38,9 @@ struct Segment
     /// counts entries of these pages only. Empty means all pages. Not together with other layers'
     /// keys or values.
     std::vector<std::vector<std::uint32_t>> pages;
+    /// For each query head the part of `visible` that its rows read; the LSE is that of this part.
+    /// Empty means all of it. Not together with `pages` or other segments.
+    std::vector<kernels::SparsePattern> patterns;
 };
 
 /// Runs score passes over the layer just attended to: after its keys were appended, before anything
@@ -62,6 +66,13 @@ public:
     {
         return run(spec);
     }
+    /// Attention weights of the rows from `firstRow` on for one query head, among everything up to
+    /// each row or what the first segment shows it: (rows - firstRow, kernels::weightStride(entries
+    /// of its list)); see kernels::cpu::attentionWeights. For few rows.
+    virtual std::vector<float> weights(std::uint32_t /*head*/, std::size_t /*firstRow*/)
+    {
+        return {};
+    }
 };
 
 /// What a method can do inside the layer loop (hooks h1 to h6). The loop knows no method: a method
@@ -83,6 +94,10 @@ public:
 
     /// The queries (rows, heads, headDim) after RoPE, before h3.
     virtual void onQueries(const LayerStep& /*step*/, std::span<const float> /*query*/) {}
+
+    /// Before h3, when this layer's keys are appended: may run score passes over everything up to
+    /// each row, by which segments() then chooses.
+    virtual void onKeys(const LayerStep& /*step*/, Scorer& /*scorer*/) {}
 
     /// h3: what the rows attend to in this layer. Left empty: everything up to themselves.
     virtual void segments(const LayerStep& /*step*/, std::vector<Segment>& /*segments*/) {}

@@ -23,18 +23,6 @@ std::vector<float> gather(std::span<const float> from, std::span<const std::uint
     return out;
 }
 
-/// Everything up to and including the row itself. Lists end with the rows of the job.
-Segment causalSegment(std::size_t rows, std::span<const kernels::KvListView> lists)
-{
-    Segment segment;
-    segment.visible.reserve(rows * lists.size());
-    for (std::size_t r = 0; r < rows; ++r) {
-        for (const kernels::KvListView& list : lists)
-            segment.visible.push_back({0, static_cast<std::uint32_t>(list.length - rows + r + 1)});
-    }
-    return segment;
-}
-
 } // namespace
 
 Transformer::Transformer(const ModelConfig& config, const Weights& weights, Backend& backend)
@@ -113,11 +101,8 @@ void Transformer::runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hook
     const bool last = layer + 1 == m_config.layers;
     project(rows, layer, store, hooks);
     store.views(layer, m_views);
-    rows.segments.clear();
     const LayerStep step = rows.step(layer, m_config.layers, store);
-    hooks.segments(step, rows.segments);
-    if (rows.segments.empty())
-        rows.segments.push_back(causalSegment(rows.count(), m_views.lists));
+    chooseSegments(rows, step, hooks);
 
     const bool scoredByLse = hooks.needsLse(step);
     if (scoredByLse)
@@ -162,6 +147,8 @@ void Transformer::keepLogitRow(Rows& rows, bool attended)
     for (Segment& segment : rows.segments) {
         keepOne(segment.visible);
         keepOne(segment.queryShift);
+        for (kernels::SparsePattern& pattern : segment.patterns)
+            pattern.pages = {pattern.pages[row / kernels::kPatternRows]};
     }
     keepRows(rows, std::array{row});
 }

@@ -52,6 +52,9 @@ private:
                   const Projection& projection);
     kernels::AttentionShape attentionShape(const Rows& rows) const;
     void attend(const Rows& rows, std::uint32_t layer, const KvStore& store);
+    void attendTo(const Segment& segment, std::span<float> out, std::span<float> lse,
+                  const Rows& rows, std::uint32_t layer, const KvStore& store);
+    void chooseSegments(Rows& rows, const LayerStep& step, Hooks& hooks);
     std::span<const float> queryOf(const Segment& segment, const Rows& rows);
     std::span<const kernels::KvListView> listsOf(const Segment& segment, std::uint32_t layer,
                                                  const KvStore& store);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace engine {
 namespace {
@@ -26,6 +27,18 @@ void chooseViews(std::span<const std::vector<std::uint32_t>> pages, const KvStor
     }
 }
 
+/// Everything up to and including the row itself. Lists end with the rows of the job.
+Segment causalSegment(std::size_t rows, std::span<const kernels::KvListView> lists)
+{
+    Segment segment;
+    segment.visible.reserve(rows * lists.size());
+    for (std::size_t r = 0; r < rows; ++r) {
+        for (const kernels::KvListView& list : lists)
+            segment.visible.push_back({0, static_cast<std::uint32_t>(list.length - rows + r + 1)});
+    }
+    return segment;
+}
+
 } // namespace
 
 class Transformer::LayerScorer final : public Scorer
@@ -43,8 +56,20 @@ public:
     std::vector<float> run(const kernels::ScoreSpec& spec,
                            std::span<const kernels::EntryRange> visible) override
     {
-        return pass(spec, m_transformer.m_query, m_transformer.m_views.lists,
+        return pass(denseSpec(spec, m_rows.segments.front()), m_transformer.m_query,
+                    m_transformer.m_views.lists,
                     visible.empty() ? std::span(m_rows.segments.front().visible) : visible);
+    }
+
+    std::vector<float> weights(std::uint32_t head, std::size_t firstRow) override
+    {
+        const auto& lists = m_transformer.m_views.lists;
+        const std::size_t length = lists[head / (m_shape.heads / m_shape.kvHeads)].length;
+        std::vector<float> result((m_shape.rows - firstRow) * kernels::weightStride(length));
+        m_transformer.m_backend.attentionWeights(result, m_transformer.m_query, lists,
+                                                 m_rows.segments.front().visible, head, firstRow,
+                                                 m_shape);
+        return result;
     }
 
     std::span<const Segment> segments() const override { return m_rows.segments; }
@@ -52,11 +77,23 @@ public:
     std::vector<float> runOn(std::size_t segment, const kernels::ScoreSpec& spec) override
     {
         const Segment& each = m_rows.segments[segment];
-        return pass(spec, m_transformer.queryOf(each, m_rows),
+        return pass(denseSpec(spec, each), m_transformer.queryOf(each, m_rows),
                     m_transformer.listsOf(each, m_step.layer, *m_step.store), each.visible);
     }
 
 private:
+    /// The LSE of a sparse attention is not that of all that the rows see; it is computed anew
+    /// (selection.md 5).
+    static kernels::ScoreSpec denseSpec(kernels::ScoreSpec spec, const Segment& segment)
+    {
+        static constexpr kernels::EntryRange kAll{0, std::numeric_limits<std::uint32_t>::max()};
+        if (!segment.patterns.empty() && spec.normaliser == kernels::Normaliser::Full) {
+            spec.normaliser = kernels::Normaliser::Subset;
+            spec.subset = {&kAll, 1};
+        }
+        return spec;
+    }
+
     std::vector<float> pass(const kernels::ScoreSpec& spec, std::span<const float> query,
                             std::span<const kernels::KvListView> lists,
                             std::span<const kernels::EntryRange> visible)
@@ -119,23 +156,44 @@ std::span<const kernels::KvListView> Transformer::listsOf(const Segment& segment
 
 void Transformer::attend(const Rows& rows, std::uint32_t layer, const KvStore& store)
 {
-    const kernels::AttentionShape shape = attentionShape(rows);
     m_attended.resize(m_query.size());
     m_lse.resize(rows.count() * m_config.heads);
     bool first = true;
     for (const Segment& segment : rows.segments) {
-        const std::span<const float> query = queryOf(segment, rows);
-        const auto lists = listsOf(segment, layer, store);
         if (first) {
-            m_backend.attention(m_attended, m_lse, query, lists, segment.visible, shape);
+            attendTo(segment, m_attended, m_lse, rows, layer, store);
             first = false;
             continue;
         }
         m_partOut.resize(m_attended.size());
         m_partLse.resize(m_lse.size());
-        m_backend.attention(m_partOut, m_partLse, query, lists, segment.visible, shape);
+        attendTo(segment, m_partOut, m_partLse, rows, layer, store);
         m_backend.mergeAttention(m_attended, m_lse, m_partOut, m_partLse, m_config.headDim);
     }
+}
+
+void Transformer::attendTo(const Segment& segment, std::span<float> out, std::span<float> lse,
+                           const Rows& rows, std::uint32_t layer, const KvStore& store)
+{
+    const kernels::AttentionShape shape = attentionShape(rows);
+    const std::span<const float> query = queryOf(segment, rows);
+    const auto lists = listsOf(segment, layer, store);
+    if (segment.patterns.empty())
+        m_backend.attention(out, lse, query, lists, segment.visible, shape);
+    else
+        m_backend.sparseAttention(out, lse, query, lists, segment.visible, segment.patterns, shape);
+}
+
+/// Lets the hooks look at everything up to each row, then asks them what the rows attend to.
+void Transformer::chooseSegments(Rows& rows, const LayerStep& step, Hooks& hooks)
+{
+    rows.segments.assign(1, causalSegment(rows.count(), m_views.lists));
+    LayerScorer scorer(*this, rows, step, {});
+    hooks.onKeys(step, scorer);
+    std::vector<Segment> chosen;
+    hooks.segments(step, chosen);
+    if (!chosen.empty())
+        rows.segments = std::move(chosen);
 }
 
 void Transformer::score(const Rows& rows, const LayerStep& step, bool withLse, Hooks& hooks)

@@ -21,7 +21,8 @@ std::vector<std::string> scorers()
     std::vector<std::string> ids{
         "snapkv+adakv",      "kvzip+adakv",           "keydiff+global",     "snapkv+pyramid",
         "snapkv+chunkkv",    "kvzip+uniform+chunkkv", "keydiff+chunkpress", "kvzip+chunkpress",
-        "snapkv+chunkpress", "tova+uniform+compact",  "kvzip-head",         "duo-attention"};
+        "snapkv+chunkpress", "tova+uniform+compact",  "kvzip-head",         "duo-attention",
+        "snapkv+minference", "kvzip+minference"};
     for (const MethodEntry& entry : methodTable()) {
         if (entry.composition != Composition::Closed)
             ids.push_back(entry.info.id);

@@ -61,7 +61,10 @@ std::vector<std::string> testedIds()
                                  "random+chunkkv",
                                  "compactor+adakv",
                                  "kvzip+uniform+chunkkv",
-                                 "tova+chunkkv+compact"};
+                                 "tova+chunkkv+compact",
+                                 "snapkv+minference",
+                                 "kvzip+minference",
+                                 "h2o+minference+compact"};
     for (const MethodInfo& method : methods()) {
         if (!method.needsTraining)
             ids.push_back(method.id);
@@ -196,18 +199,38 @@ TEST_CASE(
 
 TEST_CASE("compositions that cannot work are refused with the reason")
 {
-    for (const char* legal : {"snapkv+adakv", "kvzip+adakv", "random+global", "knorm+pyramid",
-                              "h2o+compact", "kvzip+uniform+compact", "knorm+chunkkv",
-                              "snapkv+chunkpress+adakv", "kvzip-plus+chunkpress"})
+    for (const char* legal :
+         {"snapkv+adakv", "kvzip+adakv", "random+global", "knorm+pyramid", "h2o+compact",
+          "kvzip+uniform+compact", "knorm+chunkkv", "snapkv+chunkpress+adakv",
+          "kvzip-plus+chunkpress", "snapkv+minference", "kvzip+minference+adakv"})
         CHECK(findMethod(legal).info.id == legal);
     const auto parameters = findMethod("keydiff+adakv").info.parameters;
     CHECK(std::ranges::find(parameters, "floor", &MethodParameter::key) != parameters.end());
-    for (const char* illegal :
-         {"full+adakv", "streaming-llm+compact", "knorm+adakv", "pyramidkv+adakv",
-          "pyramidkv+compact", "kvzip+compact", "snapkv+adakv+compact", "snapkv+adakv+global",
-          "snapkv+nothing", "snapkv+", "+adakv", "nothing+adakv", "h2o+chunkpress",
-          "observed-attention+chunkpress", "kvzip+chunkkv", "snapkv+chunkkv+adakv",
-          "snapkv+chunkkv+chunkpress", "full+chunkpress", "knorm+chunkkv+global"}) {
+    for (const char* illegal : {"full+adakv",
+                                "streaming-llm+compact",
+                                "knorm+adakv",
+                                "pyramidkv+adakv",
+                                "pyramidkv+compact",
+                                "kvzip+compact",
+                                "snapkv+adakv+compact",
+                                "snapkv+adakv+global",
+                                "snapkv+nothing",
+                                "snapkv+",
+                                "+adakv",
+                                "nothing+adakv",
+                                "h2o+chunkpress",
+                                "observed-attention+chunkpress",
+                                "kvzip+chunkkv",
+                                "snapkv+chunkkv+adakv",
+                                "snapkv+chunkkv+chunkpress",
+                                "full+chunkpress",
+                                "knorm+chunkkv+global",
+                                "full+minference",
+                                "minference+adakv",
+                                "minference+snapkv",
+                                "quest+minference",
+                                "streaming-llm+minference",
+                                "minference+minference"}) {
         INFO(illegal);
         CHECK_THROWS_AS(findMethod(illegal), Error);
     }
