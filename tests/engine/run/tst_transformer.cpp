@@ -219,6 +219,82 @@ TEST_CASE_FIXTURE(Fixture,
     }
 }
 
+namespace {
+
+/// Every head reads the first page and its rows' own, and sums the weights it is asked for.
+class Sparse final : public Hooks
+{
+public:
+    explicit Sparse(bool allPages)
+        : m_allPages(allPages)
+    {}
+    void onKeys(const LayerStep& step, Scorer& scorer) override
+    {
+        const auto weights = scorer.weights(3, step.rows.size() - 2);
+        rowSums.push_back(std::accumulate(weights.begin(), weights.end(), 0.0));
+    }
+    void segments(const LayerStep& step, std::vector<Segment>& segments) override
+    {
+        const auto rows = static_cast<std::uint32_t>(step.rows.size());
+        Segment segment;
+        for (std::uint32_t row = 0; row < rows; ++row)
+            segment.visible.insert(segment.visible.end(), 2, {0, row + 1});
+        kernels::SparsePattern pattern;
+        for (std::uint32_t page = 0; page * 64 < rows; ++page) {
+            pattern.pages.push_back({0});
+            for (std::uint32_t other = m_allPages ? 1 : std::max(1U, page); other <= page; ++other)
+                pattern.pages.back().push_back(other);
+        }
+        segment.patterns.assign(4, pattern);
+        segments.push_back(std::move(segment));
+    }
+    bool needsLse(const LayerStep&) const override { return true; }
+    void onAttention(const LayerStep& step, Scorer& scorer) override
+    {
+        kernels::ScoreSpec spec;
+        spec.scored = {0, static_cast<std::uint32_t>(step.rows.size())};
+        if (step.layer == 0)
+            scores = scorer.run(spec);
+        if (step.layer == 0)
+            scoresOn = scorer.runOn(0, spec);
+    }
+
+    std::vector<float> scores;
+    std::vector<float> scoresOn;
+    std::vector<double> rowSums;
+
+private:
+    bool m_allPages;
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(Fixture, "sparse patterns: the last row alone, and scores of all that rows see")
+{
+    KvStore first = store;
+    Sparse sparse(false);
+    const auto all = transformer.run(job(200, 0, LogitRows::All), first, sparse).logits;
+    KvStore second = store;
+    const auto last = transformer.run(job(200, 0, LogitRows::Last), second, sparse).logits;
+    CHECK(std::equal(last.begin(), last.end(), all.end() - 256));
+    REQUIRE(sparse.rowSums.size() == 6);
+    for (const double sum : sparse.rowSums)
+        CHECK(sum == doctest::Approx(2).epsilon(1e-5)); // two rows of weights
+
+    Sparse whole(true);
+    const auto dense = transformer.run(job(200, 0, LogitRows::All), store).logits;
+    KvStore third({3, 2, 32}, KvType::F16);
+    CHECK(transformer.run(job(200, 0, LogitRows::All), third, whole).logits == dense);
+    CHECK(all != dense);
+
+    // The weights of a layer with the same input do not depend on what its rows attended to.
+    REQUIRE(sparse.scores.size() == whole.scores.size());
+    CHECK(sparse.scores == whole.scores);
+    CHECK(sparse.scoresOn == sparse.scores);
+    const double sum = std::accumulate(sparse.scores.begin(), sparse.scores.end(), 0.0);
+    CHECK(sum == doctest::Approx(2 * 200).epsilon(1e-4)); // every row of every KV head adds one
+}
+
 TEST_CASE_FIXTURE(Fixture, "a hook that throws leaves the rows of the store as they were")
 {
     class ThrowInSecondLayer final : public Hooks
