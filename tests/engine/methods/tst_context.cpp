@@ -39,6 +39,8 @@ PrepareOptions optionsOf(const std::string& method)
     options.blockRows = 128;
     if (method.find("+chunkpress") != std::string::npos)
         options.settings["chunk"] = 300;
+    if (method.ends_with("minference")) // pieces and patterns smaller than the text
+        options.settings = {{"pattern-rows", 128}, {"pattern", 2}, {"vertical", 30}, {"slash", 50}};
     return options;
 }
 
@@ -66,7 +68,8 @@ TEST_CASE("a preparation that is stopped after any block continues to the same b
 {
     const auto model = tests::loadReader();
     const std::string text = tests::makeText(700);
-    std::vector<std::string> ids{"snapkv+chunkpress", "tova+chunkpress+adakv", "kvzip+chunkpress"};
+    std::vector<std::string> ids{"snapkv+chunkpress", "tova+chunkpress+adakv", "kvzip+chunkpress",
+                                 "snapkv+minference"};
     for (const MethodInfo& method : methods()) {
         if (!method.needsTraining) // else tst_activation_beacon
             ids.push_back(method.id);
