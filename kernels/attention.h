@@ -101,5 +101,13 @@ void scorePass(std::span<float> scores, std::span<const float> q, std::span<cons
                std::span<const EntryRange> visible, std::span<const float> lse,
                const ScoreSpec& spec, const AttentionShape& shape, ThreadPool& pool);
 
+/// attention() and then scorePass() over the same entries, bit for bit. A pass with
+/// RowReduction::Max and Normaliser::Subset takes its logits from the attention's product and costs
+/// little beside it; Normaliser::Full takes the attention's `lse`, which then has to be wanted.
+void attentionWithScores(std::span<float> out, std::span<float> lse, std::span<float> scores,
+                         std::span<const float> q, std::span<const KvListView> lists,
+                         std::span<const EntryRange> visible, const ScoreSpec& spec,
+                         const AttentionShape& shape, ThreadPool& pool);
+
 } // namespace cpu
 } // namespace kernels

@@ -18,8 +18,7 @@ std::string prefillVerdict(const engine::MethodBenchmarkRow& row)
     const double wanted = engine::wantedPrefillRatio(row.method);
     if (wanted == 0)
         return "-";
-    return "<= " + numberText(wanted, 2) +
-           (row.prefillRatio() <= wanted ? ", reached" : ", missed");
+    return "<= " + numberText(wanted, 2) + (row.prefillRatio <= wanted ? ", reached" : ", missed");
 }
 
 bool hasWantedDecode(const engine::DecodeSpeed& speed, double keep)
@@ -45,7 +44,8 @@ json rowJson(const engine::MethodBenchmarkRow& row)
     }
     each["prefill_seconds"] = row.prefillSeconds;
     each["prefill_seconds_full"] = row.fullSeconds;
-    each["prefill_ratio"] = row.prefillRatio();
+    each["prefill_ratio"] = row.prefillRatio;
+    each["prefill_work_ratio"] = row.prefillWorkRatio;
     if (const double wanted = engine::wantedPrefillRatio(row.method); wanted > 0)
         each["prefill_ratio_wanted"] = wanted;
     each["bytes_ratio"] = row.bytesRatio;
@@ -63,11 +63,12 @@ std::vector<std::string> rowTexts(const engine::MethodBenchmarkRow& row, double 
 {
     std::vector<std::string> texts{row.method};
     if (!row.refusal.empty()) {
-        texts.resize(4 + depths, "-");
+        texts.resize(5 + depths, "-");
         texts[1] = "refused";
         return texts;
     }
-    texts.push_back(numberText(row.prefillRatio(), 2));
+    texts.push_back(numberText(row.prefillRatio, 2));
+    texts.push_back(numberText(row.prefillWorkRatio, 2));
     texts.push_back(prefillVerdict(row));
     texts.push_back(percentText(row.bytesRatio));
     for (const engine::DecodeSpeed& speed : row.decode)
@@ -96,7 +97,7 @@ void benchMethods(const CommonOptions& common, const BenchMethodsArguments& argu
 
     json rows = json::array();
     std::vector<std::vector<std::string>> table{
-        {"METHOD", "PREFILL / FULL", "WANTED", "BYTES / FULL"}};
+        {"METHOD", "PREFILL / FULL", "PROCESSOR TIME", "WANTED", "BYTES / FULL"}};
     for (const std::uint32_t depth : arguments.depths)
         table.front().push_back("DECODE / FULL AT " + std::to_string(depth));
     for (const engine::MethodBenchmarkRow& row : result.rows) {
@@ -106,7 +107,7 @@ void benchMethods(const CommonOptions& common, const BenchMethodsArguments& argu
     output.line(result.model + " on " + result.device);
     output.line("Prefill of " + std::to_string(result.tokens) + " tokens, keep " +
                 numberText(arguments.keep, 2) + ", store " + arguments.store +
-                "; every figure is a ratio to full, which ran alternately, best of " +
+                "; every figure is a ratio to full, which ran alternately, median of " +
                 std::to_string(arguments.repeats) + ".");
     output.table(table);
     for (const engine::MethodBenchmarkRow& row : result.rows) {

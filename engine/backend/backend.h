@@ -57,6 +57,12 @@ public:
                            std::span<const kernels::EntryRange> visible, std::span<const float> lse,
                            const kernels::ScoreSpec& spec,
                            const kernels::AttentionShape& shape) = 0;
+    virtual void attentionWithScores(std::span<float> out, std::span<float> lse,
+                                     std::span<float> scores, std::span<const float> q,
+                                     std::span<const kernels::KvListView> lists,
+                                     std::span<const kernels::EntryRange> visible,
+                                     const kernels::ScoreSpec& spec,
+                                     const kernels::AttentionShape& shape) = 0;
     /// Calls work(begin, end) for pieces of [0, count) on the backend's host threads.
     virtual void parallelFor(std::size_t count, std::size_t grain,
                              const std::function<void(std::size_t, std::size_t)>& work) = 0;

@@ -98,6 +98,14 @@ public:
         cpu::scorePass(scores, q, lists, visible, lse, spec, shape, m_pool);
     }
 
+    void attentionWithScores(std::span<float> out, std::span<float> lse, std::span<float> scores,
+                             std::span<const float> q, std::span<const KvListView> lists,
+                             std::span<const EntryRange> visible, const ScoreSpec& spec,
+                             const AttentionShape& shape) override
+    {
+        cpu::attentionWithScores(out, lse, scores, q, lists, visible, spec, shape, m_pool);
+    }
+
     void parallelFor(std::size_t count, std::size_t grain,
                      const std::function<void(std::size_t, std::size_t)>& work) override
     {

@@ -70,6 +70,11 @@ bool EvidenceHooks::needsLse(const LayerStep& /*step*/) const
     return true;
 }
 
+const kernels::ScoreSpec* EvidenceHooks::passWithAttention(const LayerStep& step)
+{
+    return m_method.passWithAttention(step);
+}
+
 void EvidenceHooks::onAttention(const LayerStep& step, Scorer& scorer)
 {
     m_method.onAttention(step, scorer);

@@ -27,6 +27,7 @@ public:
     void segments(const LayerStep& step, std::vector<Segment>& segments) override;
     bool keepsQuery(const LayerStep& step) const override;
     bool needsLse(const LayerStep& step) const override;
+    const kernels::ScoreSpec* passWithAttention(const LayerStep& step) override;
     void onAttention(const LayerStep& step, Scorer& scorer) override;
     std::optional<std::vector<std::uint32_t>> onResidual(const LayerStep& step,
                                                          std::span<const float> hidden) override;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <map>
 #include <numeric>
 
@@ -17,16 +18,33 @@ namespace {
 
 constexpr std::uint32_t kFillRows = 512; // appended at a time
 
-double secondsOf(const std::function<void()>& work)
+struct Duration
+{
+    double seconds = 0;
+    double work = 0; // processor time of all threads, in seconds
+};
+
+Duration durationOf(const std::function<void()>& work)
 {
     const auto start = std::chrono::steady_clock::now();
+    const std::clock_t workStart = std::clock();
     work();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+            static_cast<double>(std::clock() - workStart) / CLOCKS_PER_SEC};
+}
+
+double medianOf(std::vector<double> values)
+{
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::ranges::nth_element(values, middle);
+    if (values.size() % 2 != 0)
+        return *middle;
+    return (*middle + *std::max_element(values.begin(), middle)) / 2;
 }
 
 struct Prepared
 {
-    double seconds = 0;
+    Duration duration;
     std::shared_ptr<const Context> context;
 };
 
@@ -74,7 +92,7 @@ private:
         options.store = m_options.store;
         Preparation preparation(m_model, text, options);
         Prepared prepared;
-        prepared.seconds = secondsOf([&] {
+        prepared.duration = durationOf([&] {
             while (preparation.advance())
                 preparation.takeCheckpoint();
         });
@@ -86,18 +104,26 @@ private:
     std::shared_ptr<const Context> measurePrefill(MethodBenchmarkRow& row)
     {
         std::shared_ptr<const Context> left;
+        std::vector<double> ratios;
+        std::vector<double> workRatios;
         for (std::uint32_t repeat = 0; repeat < m_options.repeats; ++repeat) {
             report(row.method + ": prefill " + std::to_string(repeat + 1));
             const Prepared full = prepare("full", m_text);
             const Prepared method = prepare(row.method, m_text);
             m_tokens = contextInfo(*full.context).tokens;
-            row.fullSeconds = repeat == 0 ? full.seconds : std::min(row.fullSeconds, full.seconds);
-            row.prefillSeconds =
-                repeat == 0 ? method.seconds : std::min(row.prefillSeconds, method.seconds);
+            const auto least = [&](double known, double measured) {
+                return repeat == 0 ? measured : std::min(known, measured);
+            };
+            row.fullSeconds = least(row.fullSeconds, full.duration.seconds);
+            row.prefillSeconds = least(row.prefillSeconds, method.duration.seconds);
+            ratios.push_back(method.duration.seconds / full.duration.seconds);
+            workRatios.push_back(method.duration.work / full.duration.work);
             row.bytesRatio = static_cast<double>(contextInfo(*method.context).bytesStored) /
                              static_cast<double>(contextInfo(*full.context).bytesStored);
             left = method.context;
         }
+        row.prefillRatio = medianOf(std::move(ratios));
+        row.prefillWorkRatio = medianOf(std::move(workRatios));
         return left;
     }
 

@@ -38,11 +38,13 @@ struct MethodBenchmarkRow
     std::string method;
     double prefillSeconds = 0; // reading, scoring and dropping; the least of the repetitions
     double fullSeconds = 0;    // the same of `full`, measured alternately
-    double bytesRatio = 0;     // of what `full` stores in the same type
+    /// The median over the repetitions of one divided by the other, by the clock and by the
+    /// processor time of all threads, which the load of other programs touches less.
+    double prefillRatio = 0;
+    double prefillWorkRatio = 0;
+    double bytesRatio = 0; // of what `full` stores in the same type
     std::vector<DecodeSpeed> decode;
     std::string refusal; // why the method could not be run
-
-    double prefillRatio() const { return fullSeconds > 0 ? prefillSeconds / fullSeconds : 0; }
 };
 
 /// What was set out to be reached: times the prefill of `full`; 0 where nothing was.
@@ -59,7 +61,7 @@ struct MethodBenchmarkResult
 };
 
 /// Every figure is a ratio to `full`, which runs before each run of a method, so that what else the
-/// machine does falls on both; the least time of the repetitions counts.
+/// machine does falls on both; the median of the repetitions' ratios counts.
 ///
 /// Prefill is measured by preparing a document. Decoding is measured behind random keys and values
 /// in lists as long as the method left them, in proportion, because what is in them makes no

@@ -3,7 +3,6 @@
 #include "engine/kv/byte_stream.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -38,25 +37,29 @@ std::optional<Job> RepeatingMethod::nextJob(const KvStore& store)
     return repeatJob(store);
 }
 
+const kernels::ScoreSpec* RepeatingMethod::passWithAttention(const LayerStep& step)
+{
+    if (step.job->role != Role::Probe)
+        return nullptr;
+    const std::uint32_t prefix = m_plan.prefixRows();
+    const auto own = static_cast<std::uint32_t>(step.rows.size());
+    m_subset = {kernels::EntryRange{0, prefix},
+                kernels::EntryRange{prefix + m_begin, prefix + m_end},
+                kernels::EntryRange{m_plan.totalRows(), m_plan.totalRows() + own}};
+    m_pass = {.scored = m_subset[1],
+              .subset = m_subset,
+              .normaliser = kernels::Normaliser::Subset,
+              .rows = kernels::RowReduction::Max,
+              .heads = kernels::HeadReduction::Max};
+    weigh(m_pass, step, m_subset[1]);
+    return &m_pass;
+}
+
 void RepeatingMethod::onAttention(const LayerStep& step, Scorer& scorer)
 {
     if (step.job->role != Role::Probe)
         return;
-    const std::uint32_t prefix = m_plan.prefixRows();
-    const auto own = static_cast<std::uint32_t>(step.rows.size());
-    const std::array<kernels::EntryRange, 3> subset{
-        kernels::EntryRange{0, prefix},
-        kernels::EntryRange{prefix + m_begin, prefix + m_end},
-        kernels::EntryRange{m_plan.totalRows(), m_plan.totalRows() + own},
-    };
-    kernels::ScoreSpec spec;
-    spec.scored = subset[1];
-    spec.subset = subset;
-    spec.normaliser = kernels::Normaliser::Subset;
-    spec.rows = kernels::RowReduction::Max;
-    spec.heads = kernels::HeadReduction::Max;
-    weigh(spec, step, subset[1]);
-    const std::vector<float> scores = scorer.run(spec);
+    const std::vector<float> scores = scorer.runNamed();
     const std::uint32_t length = m_end - m_begin;
     for (std::uint32_t head = 0; head < m_plan.kvHeads; ++head) {
         for (std::uint32_t j = 0; j < length; ++j) {

@@ -3,6 +3,7 @@
 #include "engine/methods/block_plan.h"
 #include "engine/methods/selection.h"
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ public:
     RepeatingMethod(DocumentPlan plan, std::string name, std::uint32_t repeatedTokens);
 
     std::optional<Job> nextJob(const KvStore& store) final;
+    const kernels::ScoreSpec* passWithAttention(const LayerStep& step) final;
     void onAttention(const LayerStep& step, Scorer& scorer) final;
     std::vector<std::byte> jobState() const final;
     void restoreJobState(const Job& job, std::span<const std::byte> state) final;
@@ -65,6 +67,8 @@ private:
     std::uint32_t m_scored = 0;  // document tokens
     std::uint32_t m_begin = 0;   // the piece being repeated
     std::uint32_t m_end = 0;
+    std::array<kernels::EntryRange, 3> m_subset{}; // prefix, piece and own rows, in the store
+    kernels::ScoreSpec m_pass;
 };
 
 /// The settings `piece` and `overlap`.

@@ -114,6 +114,10 @@ public:
     }
     bool keepsQuery(const LayerStep& step) const override { return m_inner->keepsQuery(step); }
     bool needsLse(const LayerStep& step) const override { return m_inner->needsLse(step); }
+    const kernels::ScoreSpec* passWithAttention(const LayerStep& step) override
+    {
+        return m_inner->passWithAttention(step);
+    }
     void onAttention(const LayerStep& step, Scorer& scorer) override
     {
         m_inner->onAttention(step, scorer);

@@ -57,6 +57,9 @@ public:
     virtual std::vector<float> run(const kernels::ScoreSpec& spec,
                                    std::span<const kernels::EntryRange> visible) = 0;
 
+    /// The pass that Hooks::passWithAttention() named for this layer.
+    virtual std::vector<float> runNamed() { return {}; }
+
     /// What the rows attended to in this layer. The passes above are over the first segment with
     /// this layer's lists and queries.
     virtual std::span<const Segment> segments() const { return {}; }
@@ -107,6 +110,15 @@ public:
 
     /// True when onAttention of this layer reads the LSE, so the attention cannot be left out.
     virtual bool needsLse(const LayerStep& /*step*/) const { return false; }
+
+    /// A pass over the first segment that onAttention is going to ask for with Scorer::runNamed().
+    /// The attention leaves its scores behind as it goes where it can, which is cheaper than
+    /// another product of queries and keys and gives the same bits. Null: none. It and what it
+    /// points to live until onAttention. Not with Normaliser::Full.
+    virtual const kernels::ScoreSpec* passWithAttention(const LayerStep& /*step*/)
+    {
+        return nullptr;
+    }
 
     /// h4: after this layer's keys are appended; may run score passes.
     virtual void onAttention(const LayerStep& /*step*/, Scorer& /*scorer*/) {}

@@ -104,20 +104,22 @@ void Transformer::runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hook
     const LayerStep step = rows.step(layer, m_config.layers, store);
     chooseSegments(rows, step, hooks);
 
-    const bool scoredByLse = hooks.needsLse(step);
-    if (scoredByLse)
-        attend(rows, layer, store);
-    score(rows, step, scoredByLse, hooks);
     // Nobody reads the last layer's output when no logits are wanted: only its keys and values
     // matter. When only the last row's are wanted, the other rows are not needed any more.
     const bool unread = last ? rows.job.logits == LogitRows::None
                              : layer + 1 == rows.job.layerEnd && !rows.job.wantsHidden;
+    const kernels::ScoreSpec* pass = hooks.passWithAttention(step);
+    const bool attendsFirst = hooks.needsLse(step) || (pass != nullptr && !unread);
+    m_scores.clear();
+    if (attendsFirst)
+        attend(rows, layer, store, pass);
+    score(rows, step, pass, attendsFirst, hooks);
     if (unread)
         return;
     if (last && rows.job.logits == LogitRows::Last)
-        keepLogitRow(rows, scoredByLse);
-    if (!scoredByLse)
-        attend(rows, layer, store);
+        keepLogitRow(rows, attendsFirst);
+    if (!attendsFirst)
+        attend(rows, layer, store, nullptr);
 
     m_projected.resize(rows.count() * m_config.width);
     multiply(m_projected, m_attended, rows, layer, kOutput);
@@ -206,7 +208,7 @@ std::size_t Transformer::bufferBytes() const
     std::size_t floats = 0;
     for (const auto* each :
          {&m_normed, &m_query, &m_key, &m_value, &m_attended, &m_lse, &m_partOut, &m_partLse,
-          &m_partQuery, &m_gate, &m_up, &m_projected, &m_groupIn, &m_groupOut})
+          &m_partQuery, &m_gate, &m_up, &m_projected, &m_groupIn, &m_groupOut, &m_scores})
         floats += each->capacity();
     return floats * sizeof(float) + m_backend.scratchBytes();
 }

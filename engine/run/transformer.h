@@ -51,14 +51,16 @@ private:
     void multiply(std::span<float> out, std::span<const float> in, const ProjectionWeights& weights,
                   const Projection& projection);
     kernels::AttentionShape attentionShape(const Rows& rows) const;
-    void attend(const Rows& rows, std::uint32_t layer, const KvStore& store);
+    void attend(const Rows& rows, std::uint32_t layer, const KvStore& store,
+                const kernels::ScoreSpec* pass);
     void attendTo(const Segment& segment, std::span<float> out, std::span<float> lse,
                   const Rows& rows, std::uint32_t layer, const KvStore& store);
     void chooseSegments(Rows& rows, const LayerStep& step, Hooks& hooks);
     std::span<const float> queryOf(const Segment& segment, const Rows& rows);
     std::span<const kernels::KvListView> listsOf(const Segment& segment, std::uint32_t layer,
                                                  const KvStore& store);
-    void score(const Rows& rows, const LayerStep& step, bool withLse, Hooks& hooks);
+    void score(const Rows& rows, const LayerStep& step, const kernels::ScoreSpec* pass,
+               bool attended, Hooks& hooks);
     void keepLogitRow(Rows& rows, bool attended);
     void feedForward(Rows& rows, const LayerWeights& weights);
     void keepRows(Rows& rows, std::span<const std::uint32_t> ascending);
@@ -73,6 +75,7 @@ private:
     KvStore::LayerViews m_mixedViews; // of a segment with keys or values of other layers
     std::vector<float> m_normed, m_query, m_key, m_value, m_attended, m_lse, m_partOut, m_partLse,
         m_partQuery, m_gate, m_up, m_projected, m_groupIn, m_groupOut;
+    std::vector<float> m_scores; // of the pass that went with the attention; empty: none did
 };
 
 } // namespace engine

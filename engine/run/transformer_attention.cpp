@@ -4,6 +4,7 @@
 #include "engine/run/transformer_rows.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <limits>
 
@@ -39,16 +40,24 @@ Segment causalSegment(std::size_t rows, std::span<const kernels::KvListView> lis
     return segment;
 }
 
+/// Whether a segment is this layer's own lists and queries.
+bool isPlain(const Segment& segment)
+{
+    return segment.queryShift.empty() && segment.keyLayers.empty() && segment.valueLayers.empty() &&
+           segment.pages.empty() && segment.patterns.empty() && !segment.carriedQuery;
+}
+
 } // namespace
 
 class Transformer::LayerScorer final : public Scorer
 {
 public:
     LayerScorer(Transformer& transformer, const Rows& rows, const LayerStep& step,
-                std::span<const float> lse)
+                const kernels::ScoreSpec* named, std::span<const float> lse)
         : m_transformer(transformer)
         , m_rows(rows)
         , m_step(step)
+        , m_named(named)
         , m_lse(lse)
         , m_shape(transformer.attentionShape(rows))
     {}
@@ -70,6 +79,12 @@ public:
                                                  m_rows.segments.front().visible, head, firstRow,
                                                  m_shape);
         return result;
+    }
+
+    std::vector<float> runNamed() override
+    {
+        assert(m_named != nullptr);
+        return m_transformer.m_scores.empty() ? run(*m_named, {}) : m_transformer.m_scores;
     }
 
     std::span<const Segment> segments() const override { return m_rows.segments; }
@@ -106,6 +121,7 @@ private:
     Transformer& m_transformer;
     const Rows& m_rows;
     const LayerStep& m_step;
+    const kernels::ScoreSpec* m_named;
     std::span<const float> m_lse;
     kernels::AttentionShape m_shape;
 };
@@ -154,15 +170,22 @@ std::span<const kernels::KvListView> Transformer::listsOf(const Segment& segment
     return m_mixedViews.lists;
 }
 
-void Transformer::attend(const Rows& rows, std::uint32_t layer, const KvStore& store)
+void Transformer::attend(const Rows& rows, std::uint32_t layer, const KvStore& store,
+                         const kernels::ScoreSpec* pass)
 {
     m_attended.resize(m_query.size());
     m_lse.resize(rows.count() * m_config.heads);
     bool first = true;
     for (const Segment& segment : rows.segments) {
         if (first) {
-            attendTo(segment, m_attended, m_lse, rows, layer, store);
             first = false;
+            if (pass != nullptr && isPlain(segment)) {
+                m_scores.resize(m_views.lists.size() * (pass->scored.end - pass->scored.begin));
+                m_backend.attentionWithScores(m_attended, m_lse, m_scores, m_query, m_views.lists,
+                                              segment.visible, *pass, attentionShape(rows));
+            } else {
+                attendTo(segment, m_attended, m_lse, rows, layer, store);
+            }
             continue;
         }
         m_partOut.resize(m_attended.size());
@@ -188,7 +211,7 @@ void Transformer::attendTo(const Segment& segment, std::span<float> out, std::sp
 void Transformer::chooseSegments(Rows& rows, const LayerStep& step, Hooks& hooks)
 {
     rows.segments.assign(1, causalSegment(rows.count(), m_views.lists));
-    LayerScorer scorer(*this, rows, step, {});
+    LayerScorer scorer(*this, rows, step, nullptr, {});
     hooks.onKeys(step, scorer);
     std::vector<Segment> chosen;
     hooks.segments(step, chosen);
@@ -196,10 +219,11 @@ void Transformer::chooseSegments(Rows& rows, const LayerStep& step, Hooks& hooks
         rows.segments = std::move(chosen);
 }
 
-void Transformer::score(const Rows& rows, const LayerStep& step, bool withLse, Hooks& hooks)
+void Transformer::score(const Rows& rows, const LayerStep& step, const kernels::ScoreSpec* pass,
+                        bool attended, Hooks& hooks)
 {
-    LayerScorer scorer(*this, rows, step,
-                       withLse ? std::span<const float>(m_lse) : std::span<float>());
+    LayerScorer scorer(*this, rows, step, pass,
+                       attended ? std::span<const float>(m_lse) : std::span<float>());
     hooks.onAttention(step, scorer);
 }
 

@@ -41,11 +41,9 @@ void checkWeights(const ScoreSpec& spec, const AttentionShape& shape)
         throw std::invalid_argument("the row or column weights do not match the score pass");
 }
 
-} // namespace
-
-void attention(std::span<float> out, std::span<float> lse, std::span<const float> q,
-               std::span<const KvListView> lists, std::span<const EntryRange> visible,
-               const AttentionShape& shape, ThreadPool& pool)
+AttentionCall checkedAttention(std::span<float> out, std::span<float> lse, std::span<const float> q,
+                               std::span<const KvListView> lists,
+                               std::span<const EntryRange> visible, const AttentionShape& shape)
 {
     checkShape(shape);
     checkLists(lists, visible, shape);
@@ -53,20 +51,13 @@ void attention(std::span<float> out, std::span<float> lse, std::span<const float
     if (q.size() != vectors * shape.headDim || out.size() != q.size() ||
         (!lse.empty() && lse.size() != vectors))
         throw std::invalid_argument("the operands do not match the attention shape");
-    const AttentionCall call{
-        .out = out, .lse = lse, .q = q, .lists = lists, .visible = visible, .shape = shape};
-#if defined(EPITOME_AVX2_KERNELS)
-    if (bestKernelLevel() == KernelLevel::Avx2) {
-        attentionTiled(call, pool);
-        return;
-    }
-#endif
-    attentionReference(call, pool);
+    return {.out = out, .lse = lse, .q = q, .lists = lists, .visible = visible, .shape = shape};
 }
 
-void scorePass(std::span<float> scores, std::span<const float> q, std::span<const KvListView> lists,
-               std::span<const EntryRange> visible, std::span<const float> lse,
-               const ScoreSpec& spec, const AttentionShape& shape, ThreadPool& pool)
+ScoreCall checkedScores(std::span<float> scores, std::span<const float> q,
+                        std::span<const KvListView> lists, std::span<const EntryRange> visible,
+                        std::span<const float> lse, const ScoreSpec& spec,
+                        const AttentionShape& shape)
 {
     checkShape(shape);
     checkLists(lists, visible, shape);
@@ -78,20 +69,77 @@ void scorePass(std::span<float> scores, std::span<const float> q, std::span<cons
         scores.size() != shape.kvHeads * (spec.scored.end - spec.scored.begin))
         throw std::invalid_argument("the scores do not match the scored range");
     checkWeights(spec, shape);
-    const ScoreCall call{.scores = scores,
-                         .q = q,
-                         .lists = lists,
-                         .visible = visible,
-                         .lse = lse,
-                         .spec = spec,
-                         .shape = shape};
+    return {.scores = scores,
+            .q = q,
+            .lists = lists,
+            .visible = visible,
+            .lse = lse,
+            .spec = spec,
+            .shape = shape};
+}
+
+bool hasTiles()
+{
 #if defined(EPITOME_AVX2_KERNELS)
-    if (bestKernelLevel() == KernelLevel::Avx2) {
+    return bestKernelLevel() == KernelLevel::Avx2;
+#else
+    return false;
+#endif
+}
+
+void attend(const AttentionCall& call, ThreadPool& pool)
+{
+#if defined(EPITOME_AVX2_KERNELS)
+    if (hasTiles()) {
+        attentionTiled(call, pool);
+        return;
+    }
+#endif
+    attentionReference(call, pool);
+}
+
+void score(const ScoreCall& call, ThreadPool& pool)
+{
+#if defined(EPITOME_AVX2_KERNELS)
+    if (hasTiles()) {
         scorePassTiled(call, pool);
         return;
     }
 #endif
     scorePassReference(call, pool);
+}
+
+} // namespace
+
+void attention(std::span<float> out, std::span<float> lse, std::span<const float> q,
+               std::span<const KvListView> lists, std::span<const EntryRange> visible,
+               const AttentionShape& shape, ThreadPool& pool)
+{
+    attend(checkedAttention(out, lse, q, lists, visible, shape), pool);
+}
+
+void scorePass(std::span<float> scores, std::span<const float> q, std::span<const KvListView> lists,
+               std::span<const EntryRange> visible, std::span<const float> lse,
+               const ScoreSpec& spec, const AttentionShape& shape, ThreadPool& pool)
+{
+    score(checkedScores(scores, q, lists, visible, lse, spec, shape), pool);
+}
+
+void attentionWithScores(std::span<float> out, std::span<float> lse, std::span<float> scores,
+                         std::span<const float> q, std::span<const KvListView> lists,
+                         std::span<const EntryRange> visible, const ScoreSpec& spec,
+                         const AttentionShape& shape, ThreadPool& pool)
+{
+    const AttentionCall attending = checkedAttention(out, lse, q, lists, visible, shape);
+    const ScoreCall scoring = checkedScores(scores, q, lists, visible, lse, spec, shape);
+#if defined(EPITOME_AVX2_KERNELS)
+    if (hasTiles() && canScoreWhileAttending(spec, shape)) {
+        attentionScoredTiled(attending, scoring, pool);
+        return;
+    }
+#endif
+    attend(attending, pool);
+    score(scoring, pool);
 }
 
 } // namespace kernels::cpu

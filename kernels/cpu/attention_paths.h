@@ -46,6 +46,13 @@ void scorePassReference(const ScoreCall& call, ThreadPool& pool);
 /// Tiles. Only at KernelLevel::Avx2.
 void scorePassTiled(const ScoreCall& call, ThreadPool& pool);
 
+/// Whether attentionScoredTiled() can do a pass: a maximum over rows of weights over a subset.
+bool canScoreWhileAttending(const ScoreSpec& spec, const AttentionShape& shape);
+
+/// attentionTiled() and scorePassTiled() with the same queries, lists and limits, from one product
+/// of queries and keys, with the same bits. Only at KernelLevel::Avx2.
+void attentionScoredTiled(const AttentionCall& attention, const ScoreCall& score, ThreadPool& pool);
+
 /// As attention(), with the patterns of sparseAttention().
 void sparseAttentionReference(const AttentionCall& call, std::span<const SparsePattern> patterns,
                               ThreadPool& pool);

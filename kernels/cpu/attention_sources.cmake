@@ -12,8 +12,12 @@ target_sources(kernels PRIVATE
   cpu/select.cpp
   cpu/sparse_attention.cpp)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  target_sources(kernels PRIVATE cpu/attention_tiled.cpp cpu/score_pass_tiled.cpp
-                                 cpu/sparse_attention_tiled.cpp)
+  target_sources(kernels PRIVATE
+    cpu/attention_scored.cpp
+    cpu/attention_tile_worker.cpp
+    cpu/attention_tiled.cpp
+    cpu/score_pass_tiled.cpp
+    cpu/sparse_attention_tiled.cpp)
   list(APPEND KERNELS_AVX2_SOURCES cpu/attention_tile_avx2.cpp cpu/attention_weights_avx2.cpp
        cpu/score_pass_avx2.cpp)
 endif()

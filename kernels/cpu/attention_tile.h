@@ -72,10 +72,27 @@ void packQueriesAvx2(float* packed, const float* const* rows, std::size_t count,
 /// Empties a state.
 void clearStateAvx2(const SoftmaxState& state, std::size_t rows, std::size_t headDim);
 
+/// What a score pass takes from the logits that attention computes anyway: the softmax over a
+/// subset of the entries, and the logits of the scored ones.
+struct CollectedLogits
+{
+    float* maximum = nullptr; // (rows) and (rows): the softmax over the subset, as in SoftmaxState
+    float* sum = nullptr;
+    const EntryRange* subset = nullptr; // ascending, disjoint
+    std::size_t subsetParts = 0;
+    float* logits = nullptr;    // (rows, stride), in units of log 2; what no row sees is left alone
+    std::size_t firstEntry = 0; // of `logits`, the first of a page
+    std::size_t stride = 0;     // whole pages
+};
+
 /// One step of the online softmax (FlashAttention, arXiv 2205.14135, algorithm 1) over one page,
-/// whose first entry has the index `pageBegin`.
+/// whose first entry has the index `pageBegin`. `collected` may be null.
 void attendPageAvx2(const SoftmaxState& state, const QueryTile& tile, const KvPageView& page,
-                    std::size_t pageBegin, float* pageScratch);
+                    std::size_t pageBegin, float* pageScratch, const CollectedLogits* collected);
+
+/// best[entry] = max(best[entry], logits[entry] - normaliser) for `count` entries, a multiple of 8;
+/// a difference that is no number leaves `best` alone.
+void takeMaximaAvx2(float* best, const float* logits, float normaliser, std::size_t count);
 
 /// Adds the entries of `part` to `total`.
 void foldStateAvx2(const SoftmaxState& total, const SoftmaxState& part, std::size_t rows,

@@ -29,6 +29,77 @@ inline void addValues(float* out, std::size_t headDim, const float* weights,
     }
 }
 
+/// The whole panels of a page that a block sees, in vectors.
+inline std::size_t firstVector(const BlockView& view)
+{
+    return view.from / kPanelWidth * 2;
+}
+
+inline std::size_t endVector(const BlockView& view)
+{
+    return (view.to + kPanelWidth - 1) / kPanelWidth * 2;
+}
+
+inline void copyVectors(float* out, const float* in, std::size_t first, std::size_t end)
+{
+    for (std::size_t vector = first; vector < end; ++vector)
+        _mm256_storeu_ps(out + 8 * vector, _mm256_loadu_ps(in + 8 * vector));
+}
+
+/// The same step as attention's over the part of the page that is in the subset. Attention's own
+/// logits stay as they are.
+template <int Rows>
+void addToSubset(const CollectedLogits& to, const float* logits, const QueryTile& tile,
+                 std::size_t firstRow, const EntryRange& part, std::size_t pageBegin,
+                 std::size_t pageRows, const float* keyScales)
+{
+    EntryRange ranges[Rows];
+    for (std::size_t row = 0; row < Rows; ++row)
+        ranges[row] = {larger(tile.ranges[firstRow + row].begin, part.begin),
+                       smaller(tile.ranges[firstRow + row].end, part.end)};
+    const BlockView view = viewBlock<Rows>(ranges, pageBegin, pageRows);
+    if (view.from >= view.to)
+        return;
+    alignas(32) float copy[Rows * kPageRows];
+    alignas(32) float correction[8];
+    for (std::size_t row = 0; row < Rows; ++row)
+        copyVectors(copy + row * kPageRows, logits + row * kPageRows, firstVector(view),
+                    endVector(view));
+    updateSoftmax<Rows>(copy, to.maximum + firstRow, to.sum + firstRow, correction, view,
+                        {keyScales, nullptr});
+}
+
+/// Writes down the logits of the entries that a block sees.
+template <int Rows>
+void storeLogits(const CollectedLogits& to, const float* logits, std::size_t firstRow,
+                 const BlockView& view, std::size_t pageBegin, const float* keyScales)
+{
+    const std::size_t first = firstVector(view);
+    const std::size_t end = endVector(view);
+    for (std::size_t row = 0; row < Rows; ++row) {
+        float* out = to.logits + (firstRow + row) * to.stride + pageBegin - to.firstEntry;
+        copyVectors(out, logits + row * kPageRows, first, end);
+        if (keyScales != nullptr)
+            scaleRow(out, keyScales, first, end);
+        if (view.begin[row] > first * 8 || view.end[row] < end * 8)
+            maskRow(out, view.begin[row], view.end[row], first, end);
+    }
+}
+
+template <int Rows>
+void collectBlock(const CollectedLogits& to, const float* logits, const QueryTile& tile,
+                  std::size_t firstRow, const BlockView& view, std::size_t pageBegin,
+                  std::size_t pageRows, const float* keyScales)
+{
+    for (std::size_t i = 0; i < to.subsetParts; ++i) {
+        if (to.subset[i].begin < pageBegin + pageRows && to.subset[i].end > pageBegin)
+            addToSubset<Rows>(to, logits, tile, firstRow, to.subset[i], pageBegin, pageRows,
+                              keyScales);
+    }
+    if (pageBegin >= to.firstEntry && pageBegin < to.firstEntry + to.stride)
+        storeLogits<Rows>(to, logits, firstRow, view, pageBegin, keyScales);
+}
+
 /// A page as the products read it.
 template <class Matrix>
 struct PageReaders
@@ -38,6 +109,7 @@ struct PageReaders
     RowScales scales;
     std::size_t begin = 0;
     std::size_t rows = 0;
+    const CollectedLogits* collected = nullptr;
 };
 
 template <int Rows, class Matrix>
@@ -53,6 +125,9 @@ void attendBlock(const SoftmaxState& state, const QueryTile& tile, std::size_t f
     constexpr std::size_t kStep = kPanels * kPanelWidth;
     multiplyQueries<Rows>(logits, tile.packed + firstRow * tile.headDim, page.keys,
                           view.from / kStep * kPanels, (view.to + kStep - 1) / kStep * kPanels);
+    if (page.collected != nullptr)
+        collectBlock<Rows>(*page.collected, logits, tile, firstRow, view, page.begin, page.rows,
+                           page.scales.keys);
     updateSoftmax<Rows>(logits, state.maximum + firstRow, state.sum + firstRow, correction, view,
                         page.scales);
     addValues<Rows>(state.out + firstRow * tile.headDim, tile.headDim, logits, correction,
@@ -80,7 +155,7 @@ void attendMatrices(const SoftmaxState& state, const QueryTile& tile,
                  PageReaders<F32Matrix>{
                      expandMatrix(page.keys, panelShape(PageSide::Keys, tile.headDim), scratch),
                      expandMatrix(page.values, panelShape(PageSide::Values, tile.headDim), values),
-                     page.scales, page.begin, page.rows});
+                     page.scales, page.begin, page.rows, page.collected});
 }
 
 } // namespace
@@ -109,7 +184,7 @@ void clearStateAvx2(const SoftmaxState& state, std::size_t rows, std::size_t hea
 }
 
 void attendPageAvx2(const SoftmaxState& state, const QueryTile& tile, const KvPageView& page,
-                    std::size_t pageBegin, float* pageScratch)
+                    std::size_t pageBegin, float* pageScratch, const CollectedLogits* collected)
 {
     const std::size_t depth = tile.headDim;
     float* keyScratch = pageScratch + 2 * kPageRows * kMaxHeadDim;
@@ -118,7 +193,8 @@ void attendPageAvx2(const SoftmaxState& state, const QueryTile& tile, const KvPa
     const PanelShape valueShape = panelShape(PageSide::Values, depth);
     const auto attend = [&](const auto& keys, const auto& values, const RowScales& scales) {
         using Matrix = std::remove_cvref_t<decltype(keys)>;
-        attendMatrices(state, tile, PageReaders<Matrix>{keys, values, scales, pageBegin, page.rows},
+        attendMatrices(state, tile,
+                       PageReaders<Matrix>{keys, values, scales, pageBegin, page.rows, collected},
                        pageScratch);
     };
     switch (page.type) {
@@ -129,7 +205,8 @@ void attendPageAvx2(const SoftmaxState& state, const QueryTile& tile, const KvPa
                                    {reinterpret_cast<const float*>(page.values), kPageRows},
                                    {},
                                    pageBegin,
-                                   page.rows});
+                                   page.rows,
+                                   collected});
         break;
     case KvType::F16:
         attend(F16Matrix{page.keys, depth}, F16Matrix{page.values, kPageRows}, {});
@@ -168,6 +245,15 @@ void foldStateAvx2(const SoftmaxState& total, const SoftmaxState& part, std::siz
             _mm256_storeu_ps(total.out + i,
                              _mm256_fmadd_ps(_mm256_loadu_ps(part.out + i), more,
                                              _mm256_mul_ps(_mm256_loadu_ps(total.out + i), old)));
+    }
+}
+
+void takeMaximaAvx2(float* best, const float* logits, float normaliser, std::size_t count)
+{
+    const __m256 subtrahend = _mm256_set1_ps(normaliser);
+    for (std::size_t i = 0; i < count; i += 8) {
+        const __m256 relative = _mm256_sub_ps(_mm256_loadu_ps(logits + i), subtrahend);
+        _mm256_storeu_ps(best + i, _mm256_max_ps(relative, _mm256_loadu_ps(best + i)));
     }
 }
 

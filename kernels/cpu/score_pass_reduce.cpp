@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace kernels::cpu {
@@ -33,6 +34,16 @@ double withColumnWeight(double score, const ScoreSpec& spec, std::size_t head, s
     const std::size_t scored = spec.scored.end - spec.scored.begin;
     const auto weight = static_cast<double>(spec.columnWeights[head * scored + entry]);
     return isLogScore(spec) ? score + std::log(weight) : score * weight;
+}
+
+float rowNormaliser(float maximum, float sum)
+{
+    return sum == 0.0F ? std::numeric_limits<float>::infinity() : maximum + std::log2(sum);
+}
+
+float withRowWeight(float normaliser, const ScoreSpec& spec, std::size_t row)
+{
+    return spec.rowWeights.empty() ? normaliser : normaliser - std::log2(spec.rowWeights[row]);
 }
 
 double reduceHeads(std::span<const double> perHead, const ScoreSpec& spec, std::size_t rows)

@@ -131,7 +131,7 @@ void normaliseChunk(Pass& pass, const Chunk& chunk, std::size_t head, float* key
     }
     float* result = pass.normalisers.data() + head * pass.rows.count + chunk.firstRow();
     for (std::size_t i = 0; i < chunk.rows(); ++i)
-        result[i] = sum[i] == 0.0F ? kInfinity : maximum[i] + std::log2(sum[i]);
+        result[i] = rowNormaliser(maximum[i], sum[i]);
 }
 
 /// The first pass: normalisers over the subset.
@@ -164,9 +164,9 @@ void takeGivenNormalisers(Pass& pass)
 /// A row's factor is one power of two more or less in what its weights are divided by.
 void applyRowWeights(Pass& pass)
 {
-    const std::span<const float> weights = pass.call.spec.rowWeights;
-    for (std::size_t i = 0; i < pass.normalisers.size() && !weights.empty(); ++i)
-        pass.normalisers[i] -= std::log2(weights[pass.rows.first + i % pass.rows.count]);
+    for (std::size_t i = 0; i < pass.normalisers.size(); ++i)
+        pass.normalisers[i] = withRowWeight(pass.normalisers[i], pass.call.spec,
+                                            pass.rows.first + i % pass.rows.count);
 }
 
 /// Up to kPagesAtOnce pages of one list, with the scores of each query head that reads it.

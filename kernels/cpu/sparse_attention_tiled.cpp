@@ -172,7 +172,7 @@ void SparseTile::attendPages(std::span<const std::uint32_t> pages)
         clearStateAvx2(m_part, m_rows, tile.headDim);
         for (; i < pages.size() && pages[i] / kSplitPages == split; ++i)
             attendPageAvx2(m_part, tile, m_call.lists[m_kvHead].pages[pages[i]],
-                           std::size_t{pages[i]} * kPageRows, m_page.get());
+                           std::size_t{pages[i]} * kPageRows, m_page.get(), nullptr);
         fold();
     }
 }
@@ -199,7 +199,8 @@ void SparseTile::attendColumns(std::span<const std::uint32_t> pages, const Colum
             const std::size_t split = page / kSplitPages;
             clearStateAvx2(m_part, m_rows, tile.headDim);
             for (; page * kPageRows < any.end && page / kSplitPages == split; ++page)
-                attendPageAvx2(m_part, tile, columns.page(page), page * kPageRows, m_page.get());
+                attendPageAvx2(m_part, tile, columns.page(page), page * kPageRows, m_page.get(),
+                               nullptr);
             fold();
         }
     }

@@ -1,5 +1,6 @@
 epitome_add_test(tst_attention SOURCES tst_attention.cpp LIBRARIES kernels LABELS unit)
 epitome_add_test(tst_sparse_attention SOURCES tst_sparse_attention.cpp LIBRARIES kernels LABELS unit)
+epitome_add_test(tst_attention_scored SOURCES tst_attention_scored.cpp LIBRARIES kernels LABELS unit)
 epitome_add_test(tst_score_pass SOURCES tst_score_pass.cpp LIBRARIES kernels LABELS golden)
 epitome_add_test(tst_score_weights SOURCES tst_score_weights.cpp LIBRARIES kernels LABELS unit)
 epitome_add_test(tst_kv_page SOURCES tst_kv_page.cpp LIBRARIES kernels LABELS unit)

@@ -4,6 +4,7 @@
 #include "engine/run/transformer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <doctest/doctest.h>
 #include <new>
@@ -293,6 +294,60 @@ TEST_CASE_FIXTURE(Fixture, "sparse patterns: the last row alone, and scores of a
     CHECK(sparse.scoresOn == sparse.scores);
     const double sum = std::accumulate(sparse.scores.begin(), sparse.scores.end(), 0.0);
     CHECK(sum == doctest::Approx(2 * 200).epsilon(1e-4)); // every row of every KV head adds one
+}
+
+TEST_CASE_FIXTURE(Fixture, "a named pass has the scores of one that is asked for, in every layer")
+{
+    class Named final : public Hooks
+    {
+    public:
+        explicit Named(bool turned)
+            : m_turned(turned)
+        {}
+        void segments(const LayerStep& step, std::vector<Segment>& segments) override
+        {
+            if (!m_turned)
+                return;
+            segments.resize(1);
+            for (std::uint32_t row = 1; row <= step.rows.size(); ++row)
+                segments[0].visible.insert(segments[0].visible.end(), 2, {0, row});
+            segments[0].queryShift.assign(step.rows.size(), 5);
+        }
+        const kernels::ScoreSpec* passWithAttention(const LayerStep& step) override
+        {
+            m_subset = {kernels::EntryRange{0, 3}, kernels::EntryRange{7, 90 + step.layer}};
+            m_spec = {.scored = {10, 60},
+                      .subset = m_subset,
+                      .normaliser = kernels::Normaliser::Subset,
+                      .rows = kernels::RowReduction::Max,
+                      .heads = kernels::HeadReduction::Max};
+            return &m_spec;
+        }
+        void onAttention(const LayerStep&, Scorer& scorer) override
+        {
+            const std::vector<float> named = scorer.runNamed();
+            CHECK(named.size() == 2 * 50);
+            CHECK(named == scorer.run(m_spec));
+            ++passes;
+        }
+        int passes = 0;
+
+    private:
+        bool m_turned;
+        std::array<kernels::EntryRange, 2> m_subset{};
+        kernels::ScoreSpec m_spec;
+    };
+    for (const bool turned : {false, true})
+        for (const LogitRows wanted : {LogitRows::None, LogitRows::Last, LogitRows::All}) {
+            Named named(turned);
+            KvStore own = store;
+            const auto logits = transformer.run(job(100, 0, wanted), own, named).logits;
+            CHECK(named.passes == 3);
+            if (turned)
+                continue;
+            KvStore plain = store;
+            CHECK(logits == transformer.run(job(100, 0, wanted), plain).logits);
+        }
 }
 
 TEST_CASE_FIXTURE(Fixture, "a hook that throws leaves the rows of the store as they were")
