@@ -172,8 +172,9 @@ struct PrepareOptions
     /// What will be asked, where that is known: for homer, and gemfilter in two of its modes.
     std::string question;
     std::string biasTable; // of biasTable(), for homer; empty: made from the document
-    std::string headTable;                  // of measureHeadTable(), for methods that take one
-    std::uint32_t blockRows = 512;          // tokens per checkpointed block
+    std::string headTable; // of measureHeadTable(), for methods that take one
+    /// Tokens per checkpointed block, at most; fewer where their keys and values exceed 64 MiB.
+    std::uint32_t blockRows = 512;
 };
 
 struct PrepareProgress
@@ -264,8 +265,8 @@ private:
 
 /// Measures on a sample text how much repeating it needs each KV head, for methods that give whole
 /// heads more or less (PrepareOptions::headTable). The table is a text; it is valid for this model
-/// with this RoPE configuration. Throws Error: BadInput for a sample that is too short, TooLarge for
-/// one that leaves the model's window no room to repeat a part of it, Cancelled.
+/// with this RoPE configuration. Throws Error: BadInput for a sample that is too short, TooLarge
+/// for one that leaves the model's window no room to repeat a part of it, Cancelled.
 std::string measureHeadTable(const std::shared_ptr<LoadedModel>& model, std::string_view sample,
                              const std::function<void(const PrepareProgress&)>& onProgress = {},
                              const std::stop_token& stop = {});

@@ -112,27 +112,65 @@ public:
     std::size_t inTail = 0; // exchanges that the tail holds
 };
 
+namespace {
+
+/// The answer's text as it grows: whole characters only, and nothing of a stop string.
+class AnswerStream
+{
+public:
+    AnswerStream(const std::vector<std::string>& stopStrings,
+                 const std::function<void(std::string_view)>& onText, Answer& answer)
+        : m_stops(stopStrings)
+        , m_onText(onText)
+        , m_answer(answer)
+    {}
+
+    void push(std::string_view piece) { emit(m_stops.push(m_characters.push(piece))); }
+
+    /// What was held back because it could have begun a stop string or a character.
+    void finish()
+    {
+        if (!isStopped())
+            emit(m_stops.push(m_characters.finish()) + m_stops.finish());
+    }
+
+    bool isStopped() const { return m_stops.isStopped(); }
+
+    /// Blanks at the start of the raw text that are not part of the answer.
+    std::uint32_t blanks() const { return m_blanks; }
+
+private:
+    void emit(std::string text)
+    {
+        // Tokens carry the blank in front of a word; an answer does not begin with one.
+        if (m_answer.text.empty()) {
+            const std::size_t blanks = std::min(text.find_first_not_of(" \n"), text.size());
+            m_blanks += static_cast<std::uint32_t>(blanks);
+            text.erase(0, blanks);
+        }
+        if (text.empty())
+            return;
+        m_answer.text += text;
+        if (m_onText)
+            m_onText(text);
+    }
+
+    Utf8Stream m_characters;
+    StopStrings m_stops;
+    const std::function<void(std::string_view)>& m_onText;
+    Answer& m_answer;
+    std::uint32_t m_blanks = 0;
+};
+
+} // namespace
+
 void Conversation::Impl::generate(std::vector<float> logits, const AskOptions& options,
                                   const std::function<void(std::string_view)>& onText,
                                   const std::stop_token& stop, Clock::time_point start,
                                   Answer& answer, Generated& generated)
 {
     Sampler sampler(samplingOf(options));
-    Utf8Stream characters;
-    StopStrings stops(options.stopStrings);
-    const auto emit = [&](std::string text) {
-        // Tokens carry the blank in front of a word; an answer does not begin with one.
-        if (answer.text.empty()) {
-            const std::size_t blanks = std::min(text.find_first_not_of(" \n"), text.size());
-            generated.blanks += static_cast<std::uint32_t>(blanks);
-            text.erase(0, blanks);
-        }
-        if (text.empty())
-            return;
-        answer.text += text;
-        if (onText)
-            onText(text);
-    };
+    AnswerStream stream(options.stopStrings, onText, answer);
     Clock::time_point firstToken = start;
     while (true) {
         if (stop.stop_requested()) {
@@ -151,8 +189,8 @@ void Conversation::Impl::generate(std::vector<float> logits, const AskOptions& o
         generated.ids.push_back(id);
         generated.raw += piece;
         generated.ends.push_back(static_cast<std::uint32_t>(generated.raw.size()));
-        emit(stops.push(characters.push(piece)));
-        if (stops.isStopped())
+        stream.push(piece);
+        if (stream.isStopped())
             break;
         answer.reachedLimit = generated.ids.size() >= options.maxTokens || tail.left() <= 1;
         if (answer.reachedLimit)
@@ -160,8 +198,8 @@ void Conversation::Impl::generate(std::vector<float> logits, const AskOptions& o
         const std::array<std::int32_t, 1> next{id};
         logits = tail.read(next, Role::Generated, LogitRows::Last, {});
     }
-    if (!stops.isStopped())
-        emit(stops.push(characters.finish()) + stops.finish());
+    stream.finish();
+    generated.blanks = stream.blanks();
     const double decoding = secondsSince(firstToken);
     answer.tokensPerSecond = answer.tokens > 1 && decoding > 0 ? (answer.tokens - 1) / decoding : 0;
 }

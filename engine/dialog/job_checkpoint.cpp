@@ -12,6 +12,7 @@ namespace engine {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x4A435045; // "EPCJ"
+constexpr std::size_t kSmallParts = 256;     // bytes: all of a block that is no array
 constexpr const char* kName = "The saved progress of this preparation";
 
 std::vector<std::uint16_t> toHalves(std::span<const float> values)
@@ -30,6 +31,14 @@ void writeHead(ByteWriter& writer, const KvList& list, std::uint32_t count, std:
     writer.putArray(std::span<const std::uint16_t>(toHalves(rows)));
     list.readValues(rows, list.length() - count, headDim);
     writer.putArray(std::span<const std::uint16_t>(toHalves(rows)));
+}
+
+/// Of the tokens and of the keys and values, with the counts in front of the arrays.
+std::size_t blockBytes(const Job& job, const KvShape& shape, std::size_t count)
+{
+    const std::size_t array = sizeof(std::uint64_t) + count * shape.headDim * sizeof(std::uint16_t);
+    const std::size_t layers = std::min(job.layerEnd, shape.layers) - job.layerBegin;
+    return job.tokens.size() * sizeof(std::int32_t) + layers * shape.kvHeads * 2 * array;
 }
 
 /// Reads one head's rows into its place of a (count, kvHeads, headDim) array.
@@ -54,6 +63,8 @@ std::vector<std::byte> writeJobCheckpoint(const Job& job, const KvStore& store,
     const auto count = job.keepsKv ? static_cast<std::uint32_t>(job.tokens.size()) : 0U;
     const std::uint32_t layerEnd = std::min(job.layerEnd, shape.layers);
     ByteWriter writer;
+    // A block of a model with many heads has a hundred megabytes: growing would hold it twice.
+    writer.reserve(blockBytes(job, shape, count) + remains.state.size() + kSmallParts);
     writer.put(kMagic);
     writer.putArray(std::span<const std::int32_t>(job.tokens));
     writer.put(count);

@@ -36,6 +36,16 @@ std::vector<kernels::EntryRange> pinnedTokens(std::vector<ByteRange> pinned, std
     return ranges;
 }
 
+/// A finished block is held once more until it is on the disk: fewer rows for models whose keys and
+/// values are wide.
+std::uint32_t blockRowsFor(std::uint32_t wanted, std::uint64_t kvBytesPerToken)
+{
+    constexpr std::uint64_t kBlockBytes = std::uint64_t{64} << 20U;
+    constexpr std::uint64_t kFewest = 16;
+    const std::uint64_t fitting = std::max(kBlockBytes / kvBytesPerToken, kFewest);
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, fitting));
+}
+
 std::vector<float> headScoresOf(const LoadedModel& model, const MethodEntry& entry,
                                 const std::map<std::string, double>& settings,
                                 const std::string& table)
@@ -105,7 +115,7 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
     plan.width = config.width;
     plan.vocabularySize = config.vocabularySize;
     plan.contextLength = config.contextLength;
-    plan.blockRows = options.blockRows;
+    plan.blockRows = blockRowsFor(options.blockRows, model.info().kvBytesPerToken);
     plan.keep = options.keep;
     plan.budget = options.budget;
     plan.turn = [&prompts](const std::string& instruction) {

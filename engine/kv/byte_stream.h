@@ -43,6 +43,7 @@ public:
         m_bytes.insert(m_bytes.end(), bytes.begin(), bytes.end());
     }
 
+    void reserve(std::size_t bytes) { m_bytes.reserve(bytes); }
     std::vector<std::byte> take() { return std::move(m_bytes); }
     std::size_t size() const { return m_bytes.size(); }
 

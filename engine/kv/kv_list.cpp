@@ -62,11 +62,12 @@ void KvList::append(KvType type, std::span<const float> keys, std::span<const fl
                     std::size_t stride, std::size_t headDim, std::span<const std::uint32_t> rows)
 {
     assert(kernels::isAppendable(type));
+    // Before the scratch memory below: a page behind it would leave a hole that no page fits in.
+    while (m_pages.size() * kPageRows < m_length + rows.size())
+        m_pages.push_back(makePage(type, headDim));
     std::vector<float> piece;
     forEachPiece(m_length, rows.size(),
                  [&](std::size_t index, std::size_t inPage, std::size_t part, std::size_t done) {
-                     if (index == m_pages.size())
-                         m_pages.push_back(makePage(type, headDim));
                      KvPage& page = writablePage(index);
                      assert(kernels::isAppendable(page.type));
                      piece.resize(part * headDim);

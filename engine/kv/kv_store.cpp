@@ -103,6 +103,14 @@ void KvStore::truncate(const Mark& mark)
     m_nextPosition = mark.nextPosition;
 }
 
+void KvStore::truncateLayer(std::uint32_t layer, const Mark& mark)
+{
+    assert(mark.lengths.size() == m_lists.size());
+    const std::size_t first = std::size_t{layer} * m_shape.kvHeads;
+    for (std::size_t i = first; i < first + m_shape.kvHeads; ++i)
+        m_lists[i].truncate(mark.lengths[i]);
+}
+
 void KvStore::pack(kernels::KvType type, Backend& backend)
 {
     backend.parallelFor(m_lists.size(), 1, [&](std::size_t begin, std::size_t end) {

@@ -89,6 +89,8 @@ public:
     Mark mark() const;
     /// Drops everything appended since; nothing may have been dropped by keep() in between.
     void truncate(const Mark& mark);
+    /// The same for the lists of one layer; the row table stays.
+    void truncateLayer(std::uint32_t layer, const Mark& mark);
 
     /// The position that the next row gets: a field of its own, never derived from a length.
     std::int32_t nextPosition() const { return m_nextPosition; }

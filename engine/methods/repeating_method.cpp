@@ -174,6 +174,7 @@ Job RepeatingMethod::repeatJob(const KvStore& store)
     job.role = Role::Probe;
     job.phase = "Scoring";
     job.keepsKv = false;
+    job.leavesEachLayer = true;
     job.tokens = request(m_begin);
     job.tokens.insert(job.tokens.end(), m_plan.document.begin() + m_begin,
                       m_plan.document.begin() + m_end);

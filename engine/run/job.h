@@ -33,6 +33,9 @@ struct Job
         std::numeric_limits<std::uint32_t>::max(); // clipped to the model's layers
     std::vector<float> hidden; // (rows, width): the input of layerBegin when that is not 0
     bool keepsKv = true;       // false: the rows are truncated from the store when the job ends
+    /// Without keepsKv: the rows leave each layer's lists as soon as the layer is done, because no
+    /// layer reads the lists of another one. Spares the memory of all layers but one.
+    bool leavesEachLayer = false;
     LogitRows logits = LogitRows::None;
     std::optional<std::uint32_t> logitRow; // the row that LogitRows::Last means, if not the last
     std::string phase;                     // what the user is told: "Reading", "Scoring"

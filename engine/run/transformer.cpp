@@ -44,7 +44,7 @@ JobResult Transformer::run(Job job, KvStore& store, Hooks& hooks, std::stop_toke
     hooks.onRows(job);
     const bool keepsKv = job.keepsKv;
     try {
-        JobResult result = runLayers(std::move(job), store, hooks, stop);
+        JobResult result = runLayers(std::move(job), store, hooks, before, stop);
         if (!keepsKv)
             store.truncate(before);
         return result;
@@ -55,7 +55,8 @@ JobResult Transformer::run(Job job, KvStore& store, Hooks& hooks, std::stop_toke
     }
 }
 
-JobResult Transformer::runLayers(Job job, KvStore& store, Hooks& hooks, const std::stop_token& stop)
+JobResult Transformer::runLayers(Job job, KvStore& store, Hooks& hooks, const KvStore::Mark& before,
+                                 const std::stop_token& stop)
 {
     assert(job.layerBegin != 0 || job.tokens.size() == job.positions.size());
     Rows rows;
@@ -75,6 +76,7 @@ JobResult Transformer::runLayers(Job job, KvStore& store, Hooks& hooks, const st
         rows.hidden = std::move(job.hidden);
     }
     const std::uint32_t end = std::min(job.layerEnd, m_config.layers);
+    const bool leavesEachLayer = !job.keepsKv && job.leavesEachLayer;
     rows.job = std::move(job);
 
     bool stopped = false;
@@ -82,6 +84,8 @@ JobResult Transformer::runLayers(Job job, KvStore& store, Hooks& hooks, const st
         if (stop.stop_requested())
             throw Error(ErrorCode::Cancelled, "The work was stopped on request.");
         runLayer(rows, layer, store, hooks);
+        if (leavesEachLayer)
+            store.truncateLayer(layer, before);
         stopped = hooks.stopAfter(rows.step(layer, m_config.layers, store));
     }
 

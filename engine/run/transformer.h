@@ -40,7 +40,8 @@ private:
     struct Rows; // the state of one job
     class LayerScorer;
 
-    JobResult runLayers(Job job, KvStore& store, Hooks& hooks, const std::stop_token& stop);
+    JobResult runLayers(Job job, KvStore& store, Hooks& hooks, const KvStore::Mark& before,
+                        const std::stop_token& stop);
     void runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks);
     void embed(std::vector<float>& hidden, const Job& job);
     void project(Rows& rows, std::uint32_t layer, KvStore& store, Hooks& hooks);

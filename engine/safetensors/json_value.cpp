@@ -110,7 +110,7 @@ private:
                 fail("the key " + jsonString(key) + " stands twice in one object");
             skipBlanks();
             expect(':');
-            object.emplace_back(std::move(key), readValue(depth + 1));
+            object.push_back({std::move(key), readValue(depth + 1)});
             skipBlanks();
         } while (accept(','));
         expect('}');

@@ -4,17 +4,18 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
 namespace engine {
 
+struct JsonMember;
+
 /// A JSON value. Whole numbers from 0 to 2^64 - 1 are kept exactly, all others as double.
 struct JsonValue
 {
     using Array = std::vector<JsonValue>;
-    using Object = std::vector<std::pair<std::string, JsonValue>>; // in the order of the text
+    using Object = std::vector<JsonMember>; // in the order of the text
 
     std::variant<std::nullptr_t, bool, std::uint64_t, double, std::string, Array, Object> value;
 
@@ -27,6 +28,13 @@ struct JsonValue
 
     /// The member of an object; null when the value is no object or has no such member.
     const JsonValue* find(std::string_view key) const;
+};
+
+/// A member of a JSON object.
+struct JsonMember
+{
+    std::string name;
+    JsonValue value;
 };
 
 // Not in the class, where an Object is not complete yet.

@@ -73,7 +73,7 @@ def question_ids(encoder: Encoder, question: str, first: bool) -> list[int]:
 def make_row(library: Library, encoder: Encoder, rng: random.Random, recipe: Recipe):
     """(ids, weights, answers): ids and weights are recipe.length long, weights[i] is that of predicting ids[i + 1];
     answers lists (skill, first, last + 1) of the answers' places in ids."""
-    characters = int(recipe.length * recipe.document_share * 3.3 * rng.uniform(0.6, 1.15))
+    characters = int(recipe.length * recipe.document_share * 3.3 * rng.uniform(0.6, 1.5))
     document = make_document(library, rng, recipe, characters)
     system = rng.choice(SYSTEM_LINES) if rng.random() < 0.3 else ""
     ids = opening(encoder, document.text(), system)

@@ -27,7 +27,8 @@ SKILLS = {"continue": 2, "fact": 3, "repeat": 0.3, "blank": 0.6, "quote": 4, "se
 STAGES = [
     Stage(800, (256, 256, 256, 512), SKILLS),
     Stage(800, (256, 512, 256, 1024), SKILLS),
-    Stage(20000, (256, 1024, 512, 1024), SKILLS),
+    Stage(1000, (512, 256, 1024, 512), SKILLS, tokens=4096),
+    Stage(20000, (1024, 512, 2048, 512, 1024, 4096), SKILLS, tokens=4096),
 ]
 
 

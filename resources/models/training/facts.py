@@ -12,6 +12,8 @@ class Fact:
     questions: list[str]
     answer: str  # with its leading blank, as it stands in the sentence
     owner: str
+    beginning: str = ""  # of the sentence up to the value, without the blank between
+    ending: str = ""  # of the sentence behind the value
 
 
 def name(library: Library, rng: random.Random) -> str:
@@ -33,13 +35,15 @@ def value(kind: str, library: Library, rng: random.Random) -> str:
     if kind == "code":
         letters = "".join(rng.choice("ABCDEFGHKLMNPRSTUVWXYZ") for _ in range(rng.randint(1, 3)))
         return letters + "-" + number(rng)
+    if kind == "pair":
+        return rng.choice(library.words) + "-" + number(rng)
     if kind == "date":
         months = "January February March April May June July August September October November December".split()
         return f"{rng.randint(1, 28)} {rng.choice(months)} {rng.randint(1700, 2025)}"
     return number(rng)
 
 
-# (sentence, questions, kind of value); {k} is the owner, {v} the value.
+# (sentence, questions, kind of value); {k} is the owner, {v} the value, {w} a thing, {m} a number that can be the owner.
 PATTERNS = [
     ("The pass key is {v}. Remember it. {v} is the pass key.", ["What is the pass key?", "What is the pass key? The pass key is"], "number"),
     ("The passkey is {v}.", ["What is the passkey?"], "number"),
@@ -69,6 +73,11 @@ PATTERNS = [
     ("{k}: {v}", ["What is given for {k}?", "What stands beside {k}?"], "word"),
     ("{k} | {v} | {n}", ["What stands beside {k} in the table?"], "word"),
     ("The {w} was sold to {v} in the end.", ["To whom was the {w} sold?", "Who bought the {w}?"], "name"),
+    ("The {v} lies in drawer {m}.", ["What lies in drawer {m}?", "What is in drawer {m}?"], "word"),
+    ("The lock of gate {m} was made in {v}.", ["Where was the lock of gate {m} made?"], "name"),
+    ("Ticket {m} belongs to {v}.", ["To whom does ticket {m} belong?", "Who has ticket {m}?"], "name"),
+    ("The price of number {m} is {v}.", ["What is the price of number {m}?"], "number"),
+    ("The password of {k} is {v}.", ["What is the password of {k}?"], "pair"),
     ("{k} keeps the {w} in the {v}.", ["Where does {k} keep the {w}?", "Where is the {w} of {k}?"], "word"),
 ]
 
@@ -80,10 +89,16 @@ def fill(pattern, library: Library, rng: random.Random) -> Fact:
         thing += "-" + rng.choice(library.words)
     if rng.random() < 0.3:
         owner += " " + name(library, rng)
-    parts = {"k": owner, "w": thing, "v": value(kind, library, rng), "n": number(rng)}
+    parts = {"k": owner, "w": thing, "v": value(kind, library, rng), "n": number(rng), "m": str(rng.randint(10, 999))}
     filled = sentence.format(**parts)
     filled = filled[0].upper() + filled[1:]
-    return Fact(filled, [q.format(**parts) for q in questions], " " + parts["v"], owner if "{k}" in sentence else thing)
+    if "{k}" not in sentence:
+        owner = parts["m"] if "{m}" in sentence else thing
+    beginning = ending = ""
+    if sentence.count("{v}") == 1 and sentence.index("{v}") > 10:
+        ending = sentence.format(**parts | {"v": "\0"}).partition("\0")[2]
+        beginning = filled.removesuffix(" " + parts["v"] + ending)
+    return Fact(filled, [q.format(**parts) for q in questions], " " + parts["v"], owner, beginning, ending)
 
 
 def make_facts(library: Library, rng: random.Random, count: int) -> list[Fact]:
@@ -97,7 +112,7 @@ def make_facts(library: Library, rng: random.Random, count: int) -> list[Fact]:
             facts.append(fact)
             asked.update(fact.questions)
         elif same:
-            same = "{k}" in pattern[0] or "{w}" in pattern[0]
+            same = any(owner in pattern[0] for owner in ("{k}", "{w}", "{m}"))
         if len(facts) == count:
             break
     return facts

@@ -19,7 +19,8 @@ ABOUT_ONE = [
 ]
 CONTINUE = [
     "Continue: “{q}”", "Continue: “{q}”", "Continue the quotation: “{q}”", "How does this go on: “{q}”", "What comes after “{q}”",
-    "“{q}”", "Please continue the sentence “{q}”", "What comes after “{q}”?", "How does “{q}” continue?", 'Continue: "{q}"',
+    "“{q}”", "Please continue the sentence “{q}”", "What comes after “{q}”?", "How does “{q}” continue?", 'Continue: "{q}"', "What follows “{q}”?",
+    'What follows "{q}"?', 'What follows "{q}"?',
 ]
 BLANK = ["Fill in the blank: “{q}”", "Fill in the blank: “{q}”", "Which word is missing: “{q}”"]
 SECTION = ["In which {kind} is “{q}”?", "In which {kind} does the text say “{q}”?", "Where is “{q}”?"]
@@ -131,6 +132,8 @@ def planted(document: Document, library: Library, rng: random.Random):
     if not document.planted:
         return None
     fact = document.planted.pop(rng.randrange(len(document.planted)))
+    if fact.beginning and rng.random() < 0.3:
+        return rng.choice(CONTINUE).format(q=fact.beginning), fact.answer + fact.ending
     return rng.choice(fact.questions), fact.answer
 
 
@@ -155,7 +158,11 @@ def absent(document: Document, library: Library, rng: random.Random):
     if chance < 0.9:
         for _ in range(10):
             fact = facts.fill(rng.choice(facts.PATTERNS), library, rng)
-            if fact.owner not in text and fact.sentence.split(" is ")[0] not in text and fact.owner in " ".join(fact.questions):
+            if fact.owner in text or fact.sentence.split(" is ")[0] in text:
+                continue
+            if fact.owner in fact.beginning and rng.random() < 0.3:
+                return rng.choice(CONTINUE).format(q=fact.beginning), ABSENT
+            if fact.owner in " ".join(fact.questions):
                 return rng.choice([q for q in fact.questions if fact.owner in q]), ABSENT
         return None
     quote = " ".join(rng.choice(library.words) for _ in range(rng.randint(4, 8)))
