@@ -61,8 +61,8 @@ void check(const FirstTokenOptions& options, std::uint64_t window)
 
 } // namespace
 
-double filteredShare(const ModelConfig& model, std::uint32_t layer, std::uint64_t tokens,
-                     std::uint64_t selected)
+double filteredShare(const ModelConfig& model, std::uint32_t layers, std::uint32_t layer,
+                     std::uint64_t tokens, std::uint64_t selected)
 {
     const double weights = static_cast<double>(model.width) *
                            (2.0 * model.heads * model.headDim +
@@ -71,8 +71,8 @@ double filteredShare(const ModelConfig& model, std::uint32_t layer, std::uint64_
         const auto n = static_cast<double>(count);
         return 2.0 * model.heads * model.headDim * n * n + 2.0 * weights * n;
     };
-    return (layer * work(tokens) + model.layers * work(std::min(selected, tokens))) /
-           (model.layers * work(tokens));
+    return (layer * work(tokens) + layers * work(std::min(selected, tokens))) /
+           (layers * work(tokens));
 }
 
 FirstTokenResult
@@ -113,8 +113,11 @@ benchmarkFirstToken(const FirstTokenOptions& options,
             row.tokens = state.prefix.size() + state.document.size();
         }
         row.question = PromptTokens(*model, "", false).turn({}, kQuestion).size();
+        const std::uint64_t rows = row.tokens + row.question;
         row.predicted =
-            filteredShare(model->config(), result.layer, row.tokens + row.question, result.select);
+            filteredShare(model->config(), result.layers, result.layer, rows, result.select);
+        row.predictedAsRun =
+            filteredShare(model->config(), result.layers - 1, result.layer, rows, result.select);
         result.rows.push_back(row);
     }
     return result;

@@ -37,7 +37,10 @@ struct FirstTokenRow
     std::uint64_t question = 0; // tokens of the question
     FirstToken full;
     FirstToken filter;
-    double predicted = 0; // ratio of the totals by filteredShare()
+    double predicted = 0; // ratio of the totals by filteredShare() for the model's layers
+    /// The same for one layer less: of the last one only keys and values are made for rows whose
+    /// logits nobody wants.
+    double predictedAsRun = 0;
     double measured() const { return full.total() > 0 ? filter.total() / full.total() : 0; }
 };
 
@@ -54,9 +57,9 @@ struct FirstTokenResult
 /// The work of GemFilter over that of a dense reading, by selection.md 3.1: with
 /// X(n) = 2 H d n^2 + 2 P n for one layer of P weights over n tokens,
 ///   (r X(n) + L X(k)) / (L X(n)),
-/// for a filter layer r of L and k selected tokens of n.
-double filteredShare(const ModelConfig& model, std::uint32_t layer, std::uint64_t tokens,
-                     std::uint64_t selected);
+/// for a filter layer r, L = `layers` and k selected tokens of n.
+double filteredShare(const ModelConfig& model, std::uint32_t layers, std::uint32_t layer,
+                     std::uint64_t tokens, std::uint64_t selected);
 
 /// Time to the first token of GemFilter in several turns beside `full`, which runs before each run
 /// of it; the least time of the repetitions counts. Throws Error (BadInput for options out of

@@ -225,6 +225,8 @@ TEST_CASE("bench --first-token measures gemfilter beside full and the formula be
         const double n = row.at("tokens").get<double>() + row.at("question_tokens").get<double>();
         CHECK(row.at("ratio_by_formula").get<double>() ==
               doctest::Approx((3 * work(n) + 8 * work(128)) / (8 * work(n))));
+        CHECK(row.at("ratio_by_formula_as_run").get<double>() ==
+              doctest::Approx((3 * work(n) + 7 * work(128)) / (7 * work(n))));
     }
     const Finished table = tests::run({"bench", "--first-token", "256", "--repeat", "1"});
     CHECK(table.out.find("BY THE FORMULA") != std::string::npos);
