@@ -67,6 +67,15 @@ const std::vector<Stage>& stageTable()
          {},
          {},
          &Stages::compact},
+        {{"snapkv",
+          "selection",
+          "of the distant tokens those stay that the last ones look at; needs the method pod",
+          "Li et al. 2024, arXiv 2404.14469",
+          {{"votes", "last tokens that vote (tokens)", 1, 4096, 32},
+           {"kernel", "neighbours pooled together, odd (tokens)", 1, 63, 5}}},
+         {},
+         {},
+         &Stages::snapkv},
         {{"minference", "prefill",
           "the document is read with a sparse attention; what is scored and kept stays the "
           "method's",
@@ -151,6 +160,13 @@ void checkStages(const std::string& method, const MethodEntry& entry, const Stag
                " decides itself what is read, so minference cannot. Use minference alone, or "
                "behind a method that scores tokens, for instance snapkv+minference.");
     }
+    if (stages.snapkv && !entry.takesSnapkv) {
+        refuse("The stage snapkv chooses among the distant tokens of pod, and " + id +
+               " has none. Use pod+snapkv, or the method snapkv alone.");
+    }
+    const bool isOther = stages.allocator || stages.span != SpanRule::Tokens || stages.compact;
+    if (stages.snapkv && !isOther)
+        return;
     if (entry.composition == Composition::Closed) {
         refuse("The method " + id +
                " gives tokens no scores that could be divided or placed in another way. Use it "
@@ -194,6 +210,10 @@ void describeStages(MethodInfo& info, const std::string& method,
     for (const Stage* each : named) {
         if (each->allocator)
             std::erase_if(info.parameters, [](const auto& known) { return known.key == "global"; });
+        if (each->flag == &Stages::snapkv) {
+            info.usesKeep = true;
+            info.queryAgnostic = false;
+        }
         const StageInfo& stage = each->info;
         info.parameters.insert(info.parameters.end(), stage.parameters.begin(),
                                stage.parameters.end());

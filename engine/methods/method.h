@@ -40,6 +40,7 @@ struct Stages
     std::optional<Allocator> allocator; // the method's own when absent
     bool compact = false;               // kept keys are turned to contiguous positions
     bool sparsePrefill = false;         // the document is read as minference reads it
+    bool snapkv = false;                // the last rows choose among distant tokens
 };
 
 /// What a method is given to plan with.
@@ -151,6 +152,7 @@ struct MethodEntry
     Composition composition = Composition::Closed;
     Allocator allocator = Allocator::Uniform; // when no other is named
     bool scoresChunks = true; // false: its score needs the whole document, so no chunkpress
+    bool takesSnapkv = false; // of methods without stages: goes together with Stages::snapkv
     bool sharesKeys = false;  // pages of its contexts may lack keys (KvList::releaseKeys)
     bool keepsPinned = false; // of methods without stages: pinned tokens stay
     bool takesHeadTable = false;

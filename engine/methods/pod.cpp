@@ -3,61 +3,67 @@
 // shared and no token is dropped. Made for models that were trained further with it; without that
 // it is an experiment (structural.md 5.7), so groups are formed strictly by default.
 //
-// Which layers attend alike is measured on the beginning of the document itself.
+// Which layers attend alike is measured on the beginning of the document itself. With the stage
+// snapkv distant tokens compete for places (distant_selection.h); their keys are then all held
+// until the last one is read.
 
 #include "engine/kv/byte_stream.h"
 #include "engine/methods/block_plan.h"
+#include "engine/methods/distant_selection.h"
+#include "engine/methods/layer_probe.h"
 #include "engine/methods/pod_answer.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
 namespace engine {
 namespace {
+
+constexpr double kNeverSkips = 101; // percent
+
+SharedKeys keysOf(const DocumentPlan& plan)
+{
+    SharedKeys keys;
+    keys.sinks = static_cast<std::uint32_t>(plan.setting("sinks"));
+    keys.recent = static_cast<std::uint32_t>(plan.setting("recent"));
+    keys.sharesScores = plan.setting("scores") != 0;
+    const auto fixed = static_cast<std::uint32_t>(plan.setting("group"));
+    keys.groups = fixedGroups(plan.layers, plan.kvHeads, std::max(1U, fixed));
+    if (!keys.sharesScores && plan.setting("skip") < kNeverSkips) {
+        throw Error(ErrorCode::BadInput,
+                    "The setting skip of pod needs shared queries, since only then is it known "
+                    "before how much the distant tokens weigh. Set scores=1, or leave out skip.");
+    }
+    return keys;
+}
 
 class PodMethod final : public Method
 {
 public:
     explicit PodMethod(const DocumentPlan& plan)
         : m_plan(plan)
-        , m_blocks(m_plan, 1)
-        , m_similarity(plan.layers, plan.kvHeads)
-        , m_probeRows(
-              std::min(static_cast<std::uint32_t>(plan.setting("calibration")), plan.totalRows()))
+        , m_keys(keysOf(plan))
+        , m_probe(m_plan, static_cast<std::uint32_t>(plan.setting("calibration")),
+                  static_cast<std::uint32_t>(plan.setting("rows")))
+        , m_measures(plan.setting("group") == 0)
     {
-        m_keys.sinks = static_cast<std::uint32_t>(plan.setting("sinks"));
-        m_keys.recent = static_cast<std::uint32_t>(plan.setting("recent"));
-        m_keys.sharesScores = plan.setting("scores") != 0;
-        const auto fixed = static_cast<std::uint32_t>(plan.setting("group"));
-        m_keys.groups = fixedGroups(plan.layers, plan.kvHeads, std::max(1U, fixed));
-        m_measures = fixed == 0;
+        if (plan.stages.snapkv)
+            m_selection.emplace(m_plan, m_keys);
+        m_blocks.emplace(m_plan, selects() ? m_selection->votingRows() : 1);
     }
 
     std::optional<Job> nextJob(const KvStore& /*store*/) override
     {
         if (m_measures && !m_measured)
-            return probeJob();
-        return m_blocks.next();
+            return m_probe.job();
+        return m_blocks->next();
     }
 
-    void onProjections(const LayerStep& step, std::span<const float> /*normed*/,
+    void onProjections(const LayerStep& step, std::span<const float> normed,
                        std::span<const float> query, std::span<const float> key,
-                       std::span<const float> /*value*/) override
+                       std::span<const float> value) override
     {
-        if (step.job->role != Role::Probe)
-            return;
-        const std::size_t count = step.rows.size();
-        const std::size_t heads = query.size() / count / m_plan.headDim;
-        const auto rows =
-            std::min<std::size_t>(static_cast<std::size_t>(m_plan.setting("rows")), count);
-        const float scale = m_plan.ropeMagnitude * m_plan.ropeMagnitude /
-                            std::sqrt(static_cast<float>(m_plan.headDim));
-        m_weights.push_back(lastRowsWeights(rotated(query, step.positions, heads),
-                                            rotated(key, step.positions, m_plan.kvHeads), count,
-                                            heads, m_plan.kvHeads, rows, scale));
-        for (std::uint32_t lower = 0; lower < step.layer; ++lower)
-            m_similarity.compare(lower, m_weights[lower], step.layer, m_weights.back());
+        if (step.job->role == Role::Probe)
+            m_probe.onProjections(step, normed, query, key, value);
     }
 
     void segments(const LayerStep& step, std::vector<Segment>& segments) override
@@ -71,92 +77,85 @@ public:
         return m_keys.sharesScores && step.job->role != Role::Probe && m_keys.lends(step.layer);
     }
 
+    bool needsLse(const LayerStep& step) const override { return votes(*step.job, step.layer); }
+
+    void onAttention(const LayerStep& step, Scorer& scorer) override
+    {
+        if (votes(*step.job, step.layer))
+            m_selection->vote(step, scorer);
+    }
+
     std::vector<std::byte> jobState() const override
     {
-        if (!m_measures || m_measured)
-            return {};
-        ByteWriter writer;
-        writer.putArray(std::span<const float>(m_similarity.values()));
-        return writer.take();
+        if (m_measures && !m_measured) {
+            ByteWriter writer;
+            writer.putArray(std::span<const float>(m_probe.similarity().values()));
+            return writer.take();
+        }
+        return selects() && m_blocks->finished() ? m_selection->state() : std::vector<std::byte>();
     }
 
     void restoreJobState(const Job& job, std::span<const std::byte> state) override
     {
-        if (job.role != Role::Probe)
-            return;
-        ByteReader reader(state, "The saved progress of PoD");
-        if (!m_similarity.restore(reader.getArray<float>("similarities")))
-            reader.fail("similarities");
-        reader.expectEnd();
+        if (job.role == Role::Probe) {
+            ByteReader reader(state, "The saved progress of PoD");
+            if (!m_probe.similarity().restore(reader.getArray<float>("similarities")))
+                reader.fail("similarities");
+            reader.expectEnd();
+        } else if (selects() && m_blocks->finished()) {
+            m_selection->restore(state);
+        }
     }
 
     void onJobEnd(const Job& job, KvStore& store) override
     {
         if (job.role == Role::Probe) {
             m_measured = true;
-            m_weights = {};
-            m_keys.groups = groupLayers(m_similarity, m_plan.setting("similarity") / 100.0);
+            m_probe.finish();
+            m_keys.groups = groupLayers(m_probe.similarity(), m_plan.setting("similarity") / 100.0);
             return;
         }
+        m_read = m_blocks->rowsHandedOut();
+        if (selects() && !m_blocks->finished())
+            return; // choosing needs the keys
+        if (selects())
+            m_selection->decide(m_keys.groups, store);
         releaseDistantKeys(m_keys, store);
-        m_read = m_blocks.rowsHandedOut();
     }
 
     std::vector<std::byte> artefactState() const override { return writeSharedKeys(m_keys); }
 
     double totalCost() const override
     {
-        return probeCost() + m_blocks.costUpTo(m_plan.totalRows());
+        return probeCost() + m_blocks->costUpTo(m_plan.totalRows());
     }
     double doneCost() const override
     {
-        return (m_measured ? probeCost() : 0) + m_blocks.costUpTo(m_read);
+        return (m_measured ? probeCost() : 0) + m_blocks->costUpTo(m_read);
     }
     std::size_t scoreBytes() const override
     {
-        std::size_t total = 0;
-        for (const AttentionWeights& layer : m_weights)
-            total += layer.weights.capacity() * sizeof(float);
-        return total;
+        return m_probe.bytes() + (m_selection ? m_selection->bytes() : 0);
+    }
+    std::vector<std::string> warnings() const override
+    {
+        return m_selection ? m_selection->warnings() : std::vector<std::string>();
     }
 
 private:
-    double probeCost() const { return m_measures ? m_blocks.costUpTo(m_probeRows) : 0; }
-
-    Job probeJob() const
+    bool selects() const { return m_selection && m_selection->selects(); }
+    bool votes(const Job& job, std::uint32_t layer) const
     {
-        Job job;
-        job.role = Role::Probe;
-        job.phase = "Comparing layers";
-        job.keepsKv = false;
-        job.tokens = m_plan.prefix;
-        job.tokens.insert(job.tokens.end(), m_plan.document.begin(), m_plan.document.end());
-        job.tokens.resize(m_probeRows);
-        job.positions.resize(m_probeRows);
-        std::iota(job.positions.begin(), job.positions.end(), 0);
-        job.documentTokens = m_probeRows - std::min(m_probeRows, m_plan.prefixRows());
-        return job;
+        return selects() && job.role != Role::Probe && m_blocks->finished() && m_keys.owns(layer);
     }
-
-    /// (rows, heads, headDim) turned to the rows' positions.
-    std::vector<float> rotated(std::span<const float> vectors,
-                               std::span<const std::int32_t> positions, std::size_t heads) const
-    {
-        std::vector<float> turned(vectors.begin(), vectors.end());
-        std::vector<std::int32_t> perHead;
-        for (const std::int32_t position : positions)
-            perHead.insert(perHead.end(), heads, position);
-        m_plan.rotate(turned, perHead);
-        return turned;
-    }
+    double probeCost() const { return m_measures ? m_blocks->costUpTo(m_probe.tokens()) : 0; }
 
     DocumentPlan m_plan;
-    BlockPlan m_blocks;
     SharedKeys m_keys;
-    LayerSimilarity m_similarity;
-    std::uint32_t m_probeRows;
-    std::vector<AttentionWeights> m_weights; // [layer], while the probe runs
-    bool m_measures = true;
+    LayerProbe m_probe;
+    std::optional<DistantSelection> m_selection;
+    std::optional<BlockPlan> m_blocks; // whose last block has the rows that vote
+    bool m_measures;
     bool m_measured = false;
     std::uint32_t m_read = 0;
 };
@@ -180,6 +179,10 @@ MethodEntry podMethod()
              {"sinks", "first tokens with keys in every layer (tokens)", 0, 4096, 16},
              {"recent", "recent tokens with keys in every layer (tokens)", 1, 1 << 20, 4080},
              {"scores", "1: share queries and keys; 0: keys only", 0, 1, 1},
+             {"skip",
+              "share of the attention on near tokens from which distant ones are left out of "
+              "answers; 101: never (percent)",
+              0, kNeverSkips, kNeverSkips},
              {"calibration", "first tokens on which layers are compared (tokens)", 16, 8192, 2048},
              {"rows", "rows that are compared (tokens)", 1, 256, 16}},
         .usesKeep = false};
@@ -188,6 +191,8 @@ MethodEntry podMethod()
     };
     entry.answer = [](const Context& context, LoadedModel&) { return makePodAnswer(context); };
     entry.sharesKeys = true;
+    entry.keepsPinned = true; // no token is dropped; with snapkv they are protected
+    entry.takesSnapkv = true;
     return entry;
 }
 

@@ -14,6 +14,17 @@ namespace {
 
 constexpr const char* kName = "The prepared document";
 
+/// Contexts of versions that knew no skipping do not name it.
+float nearShareOf(const Context& context, const ByteReader& reader)
+{
+    const auto setting = context.info().settings.find("skip");
+    if (setting == context.info().settings.end())
+        return SharedKeys{}.nearShare;
+    if (!(setting->second >= 0 && setting->second <= 101))
+        reader.fail("skip");
+    return static_cast<float>(setting->second / 100);
+}
+
 SharedKeys readSharedKeys(const Context& context)
 {
     const KvShape shape = context.store().shape();
@@ -36,14 +47,22 @@ SharedKeys readSharedKeys(const Context& context)
     if (keys.recent == 0 || sharesScores > 1)
         reader.fail("sharing");
     keys.sharesScores = sharesScores == 1;
+    keys.nearShare = nearShareOf(context, reader);
+    if (keys.nearShare <= 1 && !keys.sharesScores)
+        reader.fail("sharing");
     return keys;
 }
 
-/// A list and its owner's can be read together, and no page that a later row needs lacks its keys.
+/// A list and its owner's stand for the same rows and can be read together, and no page that a
+/// later row needs lacks its keys.
 bool fits(const SharedKeys& keys, const KvList& list, const KvList& owner, bool owns)
 {
     if (list.length() != owner.length())
         return false;
+    for (std::uint32_t entry = 0; !owns && entry < list.length(); ++entry) {
+        if (list.row(entry) != owner.row(entry))
+            return false;
+    }
     const std::uint32_t distantEnd = list.length() + 1 - std::min(list.length(), keys.recent);
     for (std::uint32_t page = 0; page < list.pages().size(); ++page) {
         const KvPage& each = *list.pages()[page];

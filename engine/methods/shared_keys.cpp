@@ -34,6 +34,15 @@ bool SharedKeys::borrows(std::uint32_t layer) const
     return false;
 }
 
+bool SharedKeys::owns(std::uint32_t layer) const
+{
+    for (std::uint32_t head = 0; head < groups.kvHeads; ++head) {
+        if (groups.ownerOf(layer, head) == layer)
+            return true;
+    }
+    return false;
+}
+
 bool SharedKeys::lends(std::uint32_t layer) const
 {
     for (std::uint32_t higher = layer + 1; higher < groups.layers; ++higher) {
@@ -50,7 +59,8 @@ void addSharedKeySegments(const SharedKeys& keys, const LayerStep& step,
 {
     const auto rows = static_cast<std::uint32_t>(step.rows.size());
     const std::uint32_t length = step.store->list(step.layer, 0).length();
-    if (!keys.borrows(step.layer) || length <= keys.sinks + keys.recent)
+    const bool tellsLse = keys.nearShare <= 1 && keys.lends(step.layer);
+    if ((!keys.borrows(step.layer) && !tellsLse) || length <= keys.sinks + keys.recent)
         return;
     Segment recent;
     Segment sinks;
@@ -58,13 +68,16 @@ void addSharedKeySegments(const SharedKeys& keys, const LayerStep& step,
     for (std::uint32_t head = 0; head < keys.groups.kvHeads; ++head)
         distant.keyLayers.push_back(keys.groups.ownerOf(step.layer, head));
     distant.carriedQuery = keys.sharesScores;
+    distant.keepsLse = tellsLse;
+    if (keys.nearShare <= 1)
+        distant.nearShare = keys.nearShare;
     for (std::uint32_t end = length - rows + 1; end <= length; ++end) {
         const Parts parts = partsOf(keys, end);
         for (std::uint32_t head = 0; head < keys.groups.kvHeads; ++head) {
-            const bool own = distant.keyLayers[head] == step.layer;
-            recent.visible.push_back(own ? EntryRange{0, end} : parts.recent);
-            sinks.visible.push_back(own ? EntryRange{0, 0} : parts.sinks);
-            distant.visible.push_back(own ? EntryRange{keys.sinks, keys.sinks} : parts.distant);
+            const bool whole = distant.keyLayers[head] == step.layer && !tellsLse;
+            recent.visible.push_back(whole ? EntryRange{0, end} : parts.recent);
+            sinks.visible.push_back(whole ? EntryRange{0, 0} : parts.sinks);
+            distant.visible.push_back(whole ? EntryRange{keys.sinks, keys.sinks} : parts.distant);
         }
     }
     segments.push_back(std::move(recent));

@@ -34,6 +34,13 @@ struct Segment
     std::vector<std::uint32_t> valueLayers;
     /// The queries are those of keyLayers, too; Hooks::keepsQuery() was true for these layers.
     bool carriedQuery = false;
+    /// The LSE of this segment is kept for the segments of higher layers that have nearShare.
+    bool keepsLse = false;
+    /// The segment is left out for a row and KV head where the segments before it hold at least
+    /// this share of the attention: e^near / (e^near + e^kept) for every query head of the group,
+    /// with the LSE that was kept in the layer that keyLayers names. Heads with this layer's own
+    /// keys are never left out.
+    std::optional<float> nearShare;
     /// For each KV head the pages of its list that this segment consists of, ascending; `visible`
     /// counts entries of these pages only. Empty means all pages. Not together with other layers'
     /// keys or values.

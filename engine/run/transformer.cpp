@@ -192,6 +192,10 @@ void Transformer::keepRows(Rows& rows, std::span<const std::uint32_t> ascending)
         if (!query.empty())
             query = gather(query, ascending, queryFloats);
     }
+    for (std::vector<float>& lse : rows.keptLse) {
+        if (!lse.empty())
+            lse = gather(lse, ascending, m_config.heads);
+    }
     rows.orders.resize(ascending.size());
     rows.positions.resize(ascending.size());
     rows.indices.resize(ascending.size());

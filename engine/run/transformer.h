@@ -52,12 +52,13 @@ private:
     void multiply(std::span<float> out, std::span<const float> in, const ProjectionWeights& weights,
                   const Projection& projection);
     kernels::AttentionShape attentionShape(const Rows& rows) const;
-    void attend(const Rows& rows, std::uint32_t layer, const KvStore& store,
+    void attend(Rows& rows, std::uint32_t layer, const KvStore& store,
                 const kernels::ScoreSpec* pass);
     void attendTo(const Segment& segment, std::span<float> out, std::span<float> lse,
                   const Rows& rows, std::uint32_t layer, const KvStore& store);
+    void leaveOut(Segment& segment, const Rows& rows, std::uint32_t layer) const;
     void chooseSegments(Rows& rows, const LayerStep& step, Hooks& hooks);
-    std::span<const float> queryOf(const Segment& segment, const Rows& rows);
+    std::span<const float> queryOf(const Segment& segment, const Rows& rows, std::uint32_t layer);
     std::span<const kernels::KvListView> listsOf(const Segment& segment, std::uint32_t layer,
                                                  const KvStore& store);
     void score(const Rows& rows, const LayerStep& step, const kernels::ScoreSpec* pass,

@@ -92,7 +92,7 @@ public:
     std::vector<float> runOn(std::size_t segment, const kernels::ScoreSpec& spec) override
     {
         const Segment& each = m_rows.segments[segment];
-        return pass(denseSpec(spec, each), m_transformer.queryOf(each, m_rows),
+        return pass(denseSpec(spec, each), m_transformer.queryOf(each, m_rows, m_step.layer),
                     m_transformer.listsOf(each, m_step.layer, *m_step.store), each.visible);
     }
 
@@ -134,14 +134,16 @@ kernels::AttentionShape Transformer::attentionShape(const Rows& rows) const
 
 /// The queries of a segment: this layer's, turned if it says so, or those of the layers below that
 /// its keys are from.
-std::span<const float> Transformer::queryOf(const Segment& segment, const Rows& rows)
+std::span<const float> Transformer::queryOf(const Segment& segment, const Rows& rows,
+                                            std::uint32_t layer)
 {
     if (segment.carriedQuery) {
         const std::size_t groupFloats = m_config.heads / m_config.kvHeads * m_config.headDim;
         m_partQuery.resize(m_query.size());
         for (std::size_t group = 0; group < rows.count() * m_config.kvHeads; ++group) {
             const std::uint32_t from = segment.keyLayers[group % m_config.kvHeads];
-            std::copy_n(&rows.keptQueries[from][group * groupFloats], groupFloats,
+            const std::vector<float>& query = from == layer ? m_query : rows.keptQueries[from];
+            std::copy_n(&query[group * groupFloats], groupFloats,
                         &m_partQuery[group * groupFloats]);
         }
         return m_partQuery;
@@ -170,28 +172,51 @@ std::span<const kernels::KvListView> Transformer::listsOf(const Segment& segment
     return m_mixedViews.lists;
 }
 
-void Transformer::attend(const Rows& rows, std::uint32_t layer, const KvStore& store,
+/// Hides the segment from rows and KV heads whose query heads all have enough nearby.
+void Transformer::leaveOut(Segment& segment, const Rows& rows, std::uint32_t layer) const
+{
+    const std::size_t members = m_config.heads / m_config.kvHeads;
+    for (std::size_t group = 0; group < segment.visible.size(); ++group) {
+        const std::uint32_t from = segment.keyLayers[group % m_config.kvHeads];
+        if (from == layer)
+            continue;
+        bool hasEnough = true;
+        for (std::size_t i = group * members; i < (group + 1) * members; ++i) {
+            const float near = 1.0F / (1.0F + std::exp(rows.keptLse[from][i] - m_lse[i]));
+            hasEnough = hasEnough && near >= *segment.nearShare;
+        }
+        if (hasEnough)
+            segment.visible[group].end = segment.visible[group].begin;
+    }
+}
+
+void Transformer::attend(Rows& rows, std::uint32_t layer, const KvStore& store,
                          const kernels::ScoreSpec* pass)
 {
     m_attended.resize(m_query.size());
     m_lse.resize(rows.count() * m_config.heads);
     bool first = true;
-    for (const Segment& segment : rows.segments) {
-        if (first) {
-            first = false;
-            if (pass != nullptr && isPlain(segment)) {
-                m_scores.resize(m_views.lists.size() * (pass->scored.end - pass->scored.begin));
-                m_backend.attentionWithScores(m_attended, m_lse, m_scores, m_query, m_views.lists,
-                                              segment.visible, *pass, attentionShape(rows));
-            } else {
-                attendTo(segment, m_attended, m_lse, rows, layer, store);
-            }
-            continue;
+    for (Segment& segment : rows.segments) {
+        if (segment.nearShare)
+            leaveOut(segment, rows, layer);
+        std::vector<float>& out = first ? m_attended : m_partOut;
+        std::vector<float>& lse = first ? m_lse : m_partLse;
+        out.resize(m_attended.size());
+        lse.resize(m_lse.size());
+        if (first && pass != nullptr && isPlain(segment)) {
+            m_scores.resize(m_views.lists.size() * (pass->scored.end - pass->scored.begin));
+            m_backend.attentionWithScores(out, lse, m_scores, m_query, m_views.lists,
+                                          segment.visible, *pass, attentionShape(rows));
+        } else {
+            attendTo(segment, out, lse, rows, layer, store);
         }
-        m_partOut.resize(m_attended.size());
-        m_partLse.resize(m_lse.size());
-        attendTo(segment, m_partOut, m_partLse, rows, layer, store);
-        m_backend.mergeAttention(m_attended, m_lse, m_partOut, m_partLse, m_config.headDim);
+        if (segment.keepsLse) {
+            rows.keptLse.resize(m_config.layers);
+            rows.keptLse[layer] = lse;
+        }
+        if (!first)
+            m_backend.mergeAttention(m_attended, m_lse, m_partOut, m_partLse, m_config.headDim);
+        first = false;
     }
 }
 
@@ -199,7 +224,7 @@ void Transformer::attendTo(const Segment& segment, std::span<float> out, std::sp
                            const Rows& rows, std::uint32_t layer, const KvStore& store)
 {
     const kernels::AttentionShape shape = attentionShape(rows);
-    const std::span<const float> query = queryOf(segment, rows);
+    const std::span<const float> query = queryOf(segment, rows, layer);
     const auto lists = listsOf(segment, layer, store);
     if (segment.patterns.empty())
         m_backend.attention(out, lse, query, lists, segment.visible, shape);

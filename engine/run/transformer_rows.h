@@ -15,8 +15,9 @@ struct Transformer::Rows
     std::vector<std::int32_t> positions;
     std::vector<std::uint32_t> indices; // in the job, of the rows that are still there
     std::vector<Segment> segments;
-    const RopeTable* rope = nullptr; // of the store
+    const RopeTable* rope = nullptr;             // of the store
     std::vector<std::vector<float>> keptQueries; // [layer]; empty where nobody asked for them
+    std::vector<std::vector<float>> keptLse;     // the same: (rows, heads) of a segment
 
     std::size_t count() const { return orders.size(); }
     LayerStep step(std::uint32_t layer, std::uint32_t layers, const KvStore& store) const

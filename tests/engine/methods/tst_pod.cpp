@@ -1,5 +1,5 @@
 // PoD against dense attention, against a plain reference, and against its own formula of memory
-// (structural.md 5.8, P1 to P5).
+// (structural.md 5.8, P1 to P6).
 
 #include "engine/eval/random_model.h"
 #include "engine/methods/shared_keys.h"
@@ -57,8 +57,14 @@ public:
         queries.emplace_back(query.begin(), query.end());
     }
 
+    void onQueries(const LayerStep&, std::span<const float> query) override
+    {
+        rotated.emplace_back(query.begin(), query.end());
+    }
+
     std::size_t segmentsAdded = 0;
-    std::vector<std::vector<float>> queries; // [layer of the last job], before RoPE
+    std::vector<std::vector<float>> queries; // [layer], of all jobs in turn, before RoPE
+    std::vector<std::vector<float>> rotated; // the same after RoPE
 
 private:
     SharedKeys m_keys;
@@ -114,6 +120,64 @@ std::size_t keyBytes(const KvStore& store)
     return total;
 }
 
+/// ln sum exp of a query head's logits with some entries of a list.
+double lseOf(const KvStore& store, std::uint32_t layer, std::uint32_t head,
+             std::span<const float> query, std::span<const kernels::EntryRange> ranges)
+{
+    const KvList& list = store.list(layer, head / (kHeads / kKvHeads));
+    std::vector<float> keys(std::size_t{list.length()} * kHeadDim);
+    list.readKeys(keys, 0, kHeadDim);
+    double sum = 0;
+    for (const kernels::EntryRange& range : ranges) {
+        for (std::size_t j = range.begin; j < range.end; ++j) {
+            double dot = 0;
+            for (std::size_t c = 0; c < kHeadDim; ++c)
+                dot += static_cast<double>(query[head * kHeadDim + c]) *
+                       static_cast<double>(keys[j * kHeadDim + c]);
+            sum += std::exp(dot / std::sqrt(static_cast<double>(kHeadDim)));
+        }
+    }
+    return std::log(sum);
+}
+
+/// What the 151st row makes of 150 others, with some share to leave distant tokens out from. Only
+/// the last layer uses another's keys.
+struct LastRow
+{
+    static SharedKeys keysWith(float share)
+    {
+        SharedKeys keys{identityGroups(kLayers, kKvHeads), 8, 32, true, share};
+        std::fill(keys.groups.owner.end() - kKvHeads, keys.groups.owner.end(), kLayers - 2);
+        return keys;
+    }
+    explicit LastRow(float share)
+        : hooks(keysWith(share))
+    {
+        SharingHooks reading(keysWith(2));
+        fixture.read(150, reading);
+        logits = fixture.read(1, hooks);
+    }
+
+    Fixture fixture;
+    SharingHooks hooks;
+    std::vector<float> logits;
+};
+
+/// Attention to near entries alone in the last layer; the one below is taken apart like with skips.
+class WindowHooks final : public Hooks
+{
+public:
+    void segments(const LayerStep& step, std::vector<Segment>& segments) override
+    {
+        addSharedKeySegments(LastRow::keysWith(1), step, segments);
+        if (!segments.empty())
+            segments.back().nearShare.reset();
+        if (step.layer == kLayers - 1)
+            segments.pop_back();
+    }
+    bool keepsQuery(const LayerStep& step) const override { return step.layer == kLayers - 2; }
+};
+
 } // namespace
 
 TEST_CASE("P1: where every layer owns its keys the logits are those of dense attention bit for bit")
@@ -143,20 +207,27 @@ TEST_CASE("sharing changes the logits once there are distant tokens")
 
 TEST_CASE("reading in pieces gives what reading at once gives, keys released in between or not")
 {
-    const SharedKeys keys{fixedGroups(kLayers, kKvHeads, 2), 16, 64, true};
-    Fixture whole;
-    SharingHooks wholeHooks(keys);
-    const auto expected = whole.read(300, wholeHooks);
-    for (const bool releases : {false, true}) {
-        Fixture pieces;
-        SharingHooks hooks(keys);
-        std::vector<float> logits;
-        for (const std::uint32_t count : {100U, 1U, 128U, 70U, 1U}) {
-            logits = pieces.read(count, hooks);
-            if (releases)
-                releaseDistantKeys(keys, pieces.store);
+    LayerGroups differing = fixedGroups(kLayers, kKvHeads, 2);
+    for (std::uint32_t layer = 0; layer < kLayers; ++layer)
+        differing.owner[std::size_t{layer} * kKvHeads + 1] =
+            layer; // the second head shares nothing
+    for (const LayerGroups& groups : {fixedGroups(kLayers, kKvHeads, 2), differing}) {
+        const SharedKeys keys{groups, 16, 64, true};
+        Fixture whole;
+        SharingHooks wholeHooks(keys);
+        const auto expected = whole.read(300, wholeHooks);
+        CHECK(distance(expected, dense(300)) > 1e-4F);
+        for (const bool releases : {false, true}) {
+            Fixture pieces;
+            SharingHooks hooks(keys);
+            std::vector<float> logits;
+            for (const std::uint32_t count : {100U, 1U, 128U, 70U, 1U}) {
+                logits = pieces.read(count, hooks);
+                if (releases)
+                    releaseDistantKeys(keys, pieces.store);
+            }
+            CHECK(distance(logits, expected) < 1e-5F);
         }
-        CHECK(distance(logits, expected) < 1e-5F);
     }
 }
 
@@ -224,4 +295,58 @@ TEST_CASE("one row's distant part equals plain loops over the owner's queries an
                   doctest::Approx(mean).epsilon(1e-4));
         }
     }
+}
+
+TEST_CASE(
+    "P6: distant tokens are left out where the near ones hold the wanted share, and only there")
+{
+    const LastRow never(2);
+    CHECK(LastRow(1.01F).logits == never.logits);
+    const LastRow always(0);
+    Fixture window;
+    SharingHooks reading(LastRow::keysWith(2));
+    window.read(150, reading);
+    WindowHooks nearOnly;
+    CHECK(always.logits == window.read(1, nearOnly));
+    CHECK(distance(always.logits, never.logits) > 1e-4F);
+
+    // By hand: what the near ones hold in the last layer, by its own queries and keys, and by the
+    // distant LSE of the layer below. The lower share of a group's query heads counts.
+    std::vector<float> shares(kKvHeads, 1);
+    for (std::uint32_t head = 0; head < kHeads; ++head) {
+        const std::vector<kernels::EntryRange> near{{0, 8}, {119, 151}};
+        const std::vector<kernels::EntryRange> distant{{8, 119}};
+        const double own =
+            lseOf(never.fixture.store, kLayers - 1, head, never.hooks.rotated[kLayers - 1], near);
+        const double lent = lseOf(never.fixture.store, kLayers - 2, head,
+                                  never.hooks.rotated[kLayers - 2], distant);
+        float& share = shares[head / (kHeads / kKvHeads)];
+        share = std::min(share, static_cast<float>(1 / (1 + std::exp(lent - own))));
+    }
+    const auto [low, high] = std::minmax(shares[0], shares[1]);
+    MESSAGE("near tokens hold ", low, " and ", high);
+    const float margin = (high - low) / 4;
+    REQUIRE(margin > 1e-4F); // else rounding could decide
+    CHECK(LastRow(low - margin).logits == always.logits);
+    const LastRow between((low + high) / 2);
+    CHECK(distance(between.logits, always.logits) > 1e-4F);
+    CHECK(distance(between.logits, never.logits) > 1e-4F);
+    CHECK(distance(LastRow(high + margin).logits, never.logits) < 1e-5F);
+}
+
+TEST_CASE("rows that are read together leave out what each would leave out alone")
+{
+    const SharedKeys keys = LastRow::keysWith(0.2637F); // between the two of the test before
+    std::vector<std::vector<float>> logits;
+    for (const std::vector<std::uint32_t>& counts :
+         {std::vector<std::uint32_t>{5}, std::vector<std::uint32_t>{1, 1, 1, 1, 1}}) {
+        Fixture fixture;
+        SharingHooks reading(LastRow::keysWith(2));
+        fixture.read(146, reading);
+        SharingHooks hooks(keys);
+        std::vector<float>& last = logits.emplace_back();
+        for (const std::uint32_t count : counts)
+            last = fixture.read(count, hooks);
+    }
+    CHECK(distance(logits[0], logits[1]) < 1e-5F);
 }
