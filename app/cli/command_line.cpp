@@ -21,6 +21,7 @@ struct Arguments
     AskArguments ask;
     TokenizeArguments tokenize;
     LogitsArguments logits;
+    LayerSimilarityArguments layerSimilarity;
     BenchArguments bench;
     BenchMethodsArguments benchMethods;
     BenchFirstTokenArguments benchFirstToken;
@@ -122,6 +123,15 @@ void addPrepare(CLI::App& app, Arguments& a)
     heads->add_option("--model", a.headTable.model, "GGUF file; the embedded reader without one");
     heads->add_option("--out", a.headTable.out, "File to write")->required();
     heads->callback([&a] { measureHeads(a.common, a.headTable); });
+
+    LayerSimilarityArguments& l = a.layerSimilarity;
+    CLI::App* layers =
+        addCommand(app, a, "layer-similarity",
+                   "Compare on a document how the layers of a model attend, for pod");
+    layers->add_option("DOC", l.document, "Id of the document")->required();
+    layers->add_option("--model", l.model, "GGUF file; the embedded reader without one");
+    layers->add_option("--set", l.settings, "A setting of pod: key=value");
+    layers->callback([&a] { compareLayers(a.common, a.layerSimilarity); });
 }
 
 void addAsk(CLI::App& app, Arguments& a)

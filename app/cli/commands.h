@@ -36,6 +36,13 @@ struct PrepareArguments
     std::string headTable;             // a file of the command head-table
 };
 
+struct LayerSimilarityArguments
+{
+    RecordId document = 0;
+    std::string model; // empty: the embedded reader
+    std::vector<std::string> settings;
+};
+
 struct HeadTableArguments
 {
     RecordId document = 0;
@@ -134,6 +141,7 @@ void listModels(const CommonOptions& common);
 void showModel(const CommonOptions& common, const std::string& file);
 void importFiles(const CommonOptions& common, const std::vector<std::string>& files);
 void listDocuments(const CommonOptions& common);
+void compareLayers(const CommonOptions& common, const LayerSimilarityArguments& arguments);
 void measureHeads(const CommonOptions& common, const HeadTableArguments& arguments);
 void prepare(const CommonOptions& common, const PrepareArguments& arguments);
 void listContexts(const CommonOptions& common, RecordId document);

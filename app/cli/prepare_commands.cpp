@@ -63,10 +63,14 @@ std::vector<engine::ByteRange> pinnedText(const std::vector<PageRecord>& pages,
 std::string textOfFile(const std::string& path)
 {
     std::ifstream file(path, std::ios::binary);
-    std::string text(std::istreambuf_iterator<char>(file), {});
-    if (!file.good() && !file.eof()) {
+    std::string text;
+    // Reading a folder throws.
+    if (!std::filesystem::is_directory(path))
+        text.assign(std::istreambuf_iterator<char>(file), {});
+    if (text.empty() || file.bad()) {
         throw engine::Error(engine::ErrorCode::NotFound,
-                            "The head table \"" + path + "\" cannot be read.");
+                            "The head table \"" + path +
+                                "\" cannot be read. Measure one with the command head-table.");
     }
     return text;
 }
