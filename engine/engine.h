@@ -159,6 +159,18 @@ std::string settingText(const std::string& method, const std::string& key, doubl
 
 // ------------------------------------------------------------------------------------- preparation
 
+/// Keeps bias tables between preparations, so that a model is measured once and not with every
+/// document. A key stands for a model, its positions and the settings that a table depends on.
+class BiasTables
+{
+public:
+    virtual ~BiasTables() = default;
+    /// Empty when there is none. One that cannot be used is measured anew.
+    virtual std::string find(const std::string& key) = 0;
+    /// Called when a preparation that measured a table is done.
+    virtual void keep(const std::string& key, const std::string& table) = 0;
+};
+
 struct PrepareOptions
 {
     std::string method = "kvzip";
@@ -171,8 +183,9 @@ struct PrepareOptions
     std::vector<ByteRange> pinned;          // parts of the text that are kept whole
     /// What will be asked, where that is known: for homer, and gemfilter in two of its modes.
     std::string question;
-    std::string biasTable; // of biasTable(), for homer; empty: made from the document
-    std::string headTable; // of measureHeadTable(), for methods that take one
+    std::string biasTable; // of biasTable(), for homer; empty: see biasTables
+    std::shared_ptr<BiasTables> biasTables; // null: a table is made from each document
+    std::string headTable;                  // of measureHeadTable(), for methods that take one
     /// Tokens per checkpointed block, at most; fewer where their keys and values exceed 64 MiB.
     std::uint32_t blockRows = 512;
 };

@@ -46,6 +46,8 @@ json rowJson(const engine::MethodBenchmarkRow& row)
     each["prefill_seconds_full"] = row.fullSeconds;
     each["prefill_ratio"] = row.prefillRatio;
     each["prefill_work_ratio"] = row.prefillWorkRatio;
+    if (row.firstPrefillRatio > 0)
+        each["prefill_ratio_first"] = row.firstPrefillRatio;
     if (const double wanted = engine::wantedPrefillRatio(row.method); wanted > 0)
         each["prefill_ratio_wanted"] = wanted;
     each["bytes_ratio"] = row.bytesRatio;
@@ -84,6 +86,7 @@ void benchMethods(const CommonOptions& common, const BenchMethodsArguments& argu
     engine::MethodBenchmarkOptions options;
     options.methods = arguments.methods;
     options.modelPath = arguments.model;
+    options.largeShape = arguments.shape == "1b";
     options.tokenizerFrom = embeddedModel();
     options.load = loadOptions(common);
     options.keep = arguments.keep;
@@ -111,6 +114,10 @@ void benchMethods(const CommonOptions& common, const BenchMethodsArguments& argu
                 std::to_string(arguments.repeats) + ".");
     output.table(table);
     for (const engine::MethodBenchmarkRow& row : result.rows) {
+        if (row.firstPrefillRatio > 0)
+            output.line(row.method + ": " + numberText(row.firstPrefillRatio, 2) +
+                        " times full for the first document of a model, whose bias table is "
+                        "measured on it and kept.");
         if (!row.refusal.empty())
             output.line(row.method + " was refused: " + row.refusal);
     }

@@ -174,6 +174,11 @@ void addBench(CLI::App& app, Arguments& a)
                          "Compare these methods with full instead; every one without ids")
             ->delimiter(',')
             ->expected(0, -1);
+    benchCommand
+        ->add_option("--shape", m.shape,
+                     "With --methods: layers of random weights like those of 135m or 1b parameters")
+        ->check(CLI::IsMember({"135m", "1b"}))
+        ->needs(methods);
     benchCommand->add_option("--keep", m.keep, "With --methods: share to keep")->needs(methods);
     benchCommand->add_option("--store", m.store, "With --methods: f16, int8, kivi4 or kivi2")
         ->needs(methods);
@@ -183,8 +188,8 @@ void addBench(CLI::App& app, Arguments& a)
         ->add_option("--depths", m.depths, "With --methods: tokens before decoding, such as 65536")
         ->delimiter(',')
         ->needs(methods);
-    CLI::Option* repeats = benchCommand->add_option(
-        "--repeat", m.repeats, "With --methods or --first-token: repetitions, the best counts");
+    CLI::Option* repeats = benchCommand->add_option("--repeat", m.repeats,
+                                                    "With --methods or --first-token: repetitions");
     BenchFirstTokenArguments& f = a.benchFirstToken;
     CLI::Option* firstToken =
         benchCommand

@@ -88,7 +88,8 @@ struct BenchArguments
 struct BenchMethodsArguments
 {
     std::vector<std::string> methods; // empty: every one
-    std::string model;                // empty: random weights of a small shape
+    std::string model;                // empty: random weights
+    std::string shape = "135m";       // of random weights
     double keep = 0.25;
     std::string store = "kivi4";
     std::uint32_t prefill = 4096;

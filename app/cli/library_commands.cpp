@@ -9,16 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string timeText(Timestamp milliseconds)
-{
-    const auto seconds = static_cast<std::time_t>(milliseconds / 1000);
-    std::tm local{};
-    localtime_r(&seconds, &local);
-    char buffer[32];
-    const std::size_t length = std::strftime(buffer, sizeof(buffer), "%Y-%m-%d %H:%M", &local);
-    return {buffer, length};
-}
-
 json documentJson(const DocumentRecord& document)
 {
     return {{"id", document.id},

@@ -109,4 +109,14 @@ std::string percentText(double fraction)
     return numberText(fraction * 100, 1) + " %";
 }
 
+std::string timeText(std::int64_t milliseconds)
+{
+    const auto seconds = static_cast<std::time_t>(milliseconds / 1000);
+    std::tm local{};
+    localtime_r(&seconds, &local);
+    char buffer[32];
+    const std::size_t length = std::strftime(buffer, sizeof(buffer), "%Y-%m-%d %H:%M", &local);
+    return {buffer, length};
+}
+
 } // namespace app

@@ -48,6 +48,8 @@ std::string bytesText(std::uint64_t bytes);
 std::string durationText(double seconds);
 /// "30.0 %".
 std::string percentText(double fraction);
+/// "2026-11-27 18:20", local time, from milliseconds since 1970.
+std::string timeText(std::int64_t milliseconds);
 /// A number with the given digits behind the point.
 std::string numberText(double value, int digits);
 

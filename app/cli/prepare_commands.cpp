@@ -136,17 +136,15 @@ void prepare(const CommonOptions& common, const PrepareArguments& arguments)
         [&](const PrepareStatus& status) { output.progress(progressText(status)); }, {});
     output.endProgress();
     const ContextRecord record = library->context(prepared.contextId);
-    output.value({{"context", record.id},
-                  {"document", document.id},
-                  {"model", record.modelName},
-                  {"method", record.method},
-                  {"tokens", record.tokens},
-                  {"kept_fraction", record.keptFraction},
-                  {"bytes_full", record.bytesFull},
-                  {"bytes_stored", record.bytesStored},
-                  {"peak_bytes", record.peakBytes},
-                  {"seconds", record.seconds},
-                  {"warnings", prepared.warnings}});
+    json result{{"context", record.id},           {"document", document.id},
+                {"model", record.modelName},      {"method", record.method},
+                {"tokens", record.tokens},        {"kept_fraction", record.keptFraction},
+                {"bytes_full", record.bytesFull}, {"bytes_stored", record.bytesStored},
+                {"peak_bytes", record.peakBytes}, {"seconds", record.seconds},
+                {"warnings", prepared.warnings}};
+    if (prepared.keptBiasTable || prepared.biasTableFrom)
+        result["bias_table"] = prepared.keptBiasTable ? "measured" : "kept";
+    output.value(result);
     for (const std::string& warning : prepared.warnings)
         output.line("Warning: " + warning);
     output.line("Context " + std::to_string(record.id) + " of \"" + document.title + "\": " +
@@ -154,6 +152,11 @@ void prepare(const CommonOptions& common, const PrepareArguments& arguments)
                 " by " + record.modelName + ", " + percentText(record.keptFraction) + " kept in " +
                 bytesText(static_cast<std::uint64_t>(record.bytesStored)) + " (uncompressed: " +
                 bytesText(static_cast<std::uint64_t>(record.bytesFull)) + ").");
+    if (prepared.keptBiasTable)
+        output.line("The bias table of this model was measured on it and is kept for others.");
+    else if (prepared.biasTableFrom)
+        output.line("The bias table of this model was measured on " +
+                    timeText(*prepared.biasTableFrom) + ".");
 }
 
 void ask(const CommonOptions& common, const AskArguments& arguments)

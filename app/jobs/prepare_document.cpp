@@ -1,5 +1,6 @@
 #include "app/jobs/prepare_document.h"
 
+#include "app/jobs/bias_table_folder.h"
 #include "app/jobs/prepare_record.h"
 
 #include <chrono>
@@ -74,6 +75,22 @@ std::size_t resume(PrepareStorage& storage, RecordId contextId,
     return used;
 }
 
+/// Whether the first stored block is one of this preparation. It can only be thrown away
+/// afterwards.
+bool continues(PrepareStorage& storage, RecordId contextId, engine::Preparation& preparation)
+{
+    bool fits = true;
+    storage.checkpoints(contextId, [&](std::span<const std::byte> bytes) {
+        try {
+            preparation.restore(bytes);
+        } catch (const engine::Error&) {
+            fits = false;
+        }
+        return false;
+    });
+    return fits;
+}
+
 void writeResult(PrepareStorage& storage, RecordId contextId, const engine::Context& context,
                  const std::string& ledger)
 {
@@ -86,6 +103,11 @@ void writeResult(PrepareStorage& storage, RecordId contextId, const engine::Cont
 }
 
 } // namespace
+
+std::filesystem::path LibraryPrepareStorage::dataDirectory()
+{
+    return m_library.dataDirectory();
+}
 
 RecordId LibraryPrepareStorage::begin(const ContextRecord& record)
 {
@@ -139,14 +161,24 @@ PreparedDocument prepareDocument(PrepareStorage& storage, RecordId documentId,
                                  const std::function<void(const PrepareStatus&)>& onProgress,
                                  const std::stop_token& stop)
 {
+    const auto tables = std::make_shared<BiasTableFolder>(storage.dataDirectory() / "tables");
+    engine::PrepareOptions allOptions = options;
+    allOptions.biasTables = tables;
     const auto makeFresh = [&] {
-        return std::make_unique<engine::Preparation>(model, text, options);
+        return std::make_unique<engine::Preparation>(model, text, allOptions);
     };
     Reporter reporter(onProgress);
     auto preparation = makeFresh();
     PreparedDocument prepared;
     prepared.record = makeContextRecord(documentId, *model, options);
     prepared.contextId = storage.begin(prepared.record);
+    if (tables->foundFrom()) {
+        // An unfinished preparation that began to measure its own table goes on with that one.
+        if (!continues(storage, prepared.contextId, *preparation))
+            tables->withhold();
+        preparation.reset();
+        preparation = makeFresh();
+    }
     std::size_t block = resume(storage, prepared.contextId, preparation, makeFresh);
     if (block > 0)
         reporter.resumed(*preparation);
@@ -159,6 +191,10 @@ PreparedDocument prepareDocument(PrepareStorage& storage, RecordId documentId,
     const std::string ledger = ledgerJson(preparation->ledger());
     prepared.warnings = preparation->warnings();
     prepared.context = preparation->finish();
+    prepared.biasTableFrom = tables->foundFrom();
+    prepared.keptBiasTable = tables->hasKept();
+    if (!tables->warning().empty())
+        prepared.warnings.push_back(tables->warning());
     fillResult(prepared.record, engine::contextInfo(*prepared.context));
     writeResult(storage, prepared.contextId, *prepared.context, ledger);
     storage.finish(prepared.contextId, prepared.record);

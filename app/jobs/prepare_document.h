@@ -3,8 +3,10 @@
 #include "app/library/library.h"
 #include "engine/engine.h"
 
+#include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -24,6 +26,9 @@ class PrepareStorage
 {
 public:
     virtual ~PrepareStorage() = default;
+
+    /// Where the program's files are.
+    virtual std::filesystem::path dataDirectory() = 0;
 
     /// Begins a context, or takes up an unfinished one with equal record facts.
     virtual RecordId begin(const ContextRecord& record) = 0;
@@ -47,6 +52,7 @@ public:
         : m_library(library)
     {}
 
+    std::filesystem::path dataDirectory() override;
     RecordId begin(const ContextRecord& record) override;
     void checkpoints(RecordId context,
                      const std::function<bool(std::span<const std::byte>)>& visit) override;
@@ -69,6 +75,10 @@ struct PreparedDocument
     ContextRecord record;
     std::shared_ptr<const engine::Context> context;
     std::vector<std::string> warnings; // of the method, as sentences
+    /// Of a method with a bias table: when the one that was used had been measured, in milliseconds
+    /// since 1970; and whether this preparation measured one that later ones use.
+    std::optional<std::int64_t> biasTableFrom;
+    bool keptBiasTable = false;
 };
 
 /// Reads a document with a model, block by block, and stores what the method keeps. Blocks that an

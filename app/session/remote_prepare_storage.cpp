@@ -2,6 +2,11 @@
 
 namespace app {
 
+std::filesystem::path RemotePrepareStorage::dataDirectory()
+{
+    return onLibrary([](PrepareStorage& storage) { return storage.dataDirectory(); });
+}
+
 RecordId RemotePrepareStorage::begin(const ContextRecord& record)
 {
     return onLibrary([&](PrepareStorage& storage) { return storage.begin(record); });

@@ -14,6 +14,7 @@ public:
         : m_library(library)
     {}
 
+    std::filesystem::path dataDirectory() override;
     RecordId begin(const ContextRecord& record) override;
     void checkpoints(RecordId context,
                      const std::function<bool(std::span<const std::byte>)>& visit) override;

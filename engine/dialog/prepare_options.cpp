@@ -124,6 +124,7 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
     plan.beacon = [&model]() -> const BeaconParameters& { return model.beacon(); };
     plan.question = options.question;
     plan.biasTable = options.biasTable;
+    plan.biasTables = options.biasTables;
     plan.settings = completeSettings(entry.info, options.settings);
     resolveRopeFactor(plan, config, entry, kRoomForQuestion);
     checkFits(config, plan, entry);

@@ -13,7 +13,8 @@ namespace engine {
 struct MethodBenchmarkOptions
 {
     std::vector<std::string> methods;    // ids, with stages; empty: every method
-    std::filesystem::path modelPath;     // empty: random weights of smallShape()
+    std::filesystem::path modelPath;     // empty: random weights
+    bool largeShape = false;             // of random weights: largeShape() and not smallShape()
     std::filesystem::path tokenizerFrom; // for random weights: a model file with a tokenizer
     LoadOptions load;
     double keep = 0.25;
@@ -42,6 +43,9 @@ struct MethodBenchmarkRow
     /// processor time of all threads, which the load of other programs touches less.
     double prefillRatio = 0;
     double prefillWorkRatio = 0;
+    /// The ratio of the first preparation with the model, where that measures a table that later
+    /// ones use; 0 where it does not.
+    double firstPrefillRatio = 0;
     double bytesRatio = 0; // of what `full` stores in the same type
     std::vector<DecodeSpeed> decode;
     std::string refusal; // why the method could not be run

@@ -115,6 +115,14 @@ ModelConfig smallShape()
     return config;
 }
 
+ModelConfig largeShape()
+{
+    ModelConfig config = oneBillionShape();
+    config.name = "random weights, 4 layers of the 1B shape";
+    config.layers = 4;
+    return config;
+}
+
 RandomModelFile::RandomModelFile(ModelConfig config, const std::filesystem::path& tokenizerFrom)
     : m_folder(newFolder())
 {

@@ -11,6 +11,10 @@ namespace engine {
 /// weights and in keys and values stands in the same relation as there.
 ModelConfig smallShape();
 
+/// 4 of the 16 layers of oneBillionShape(): a token costs more in weights, compared with what it
+/// costs in attention.
+ModelConfig largeShape();
+
 /// A model file with random weights that goes with the object.
 class RandomModelFile
 {

@@ -11,8 +11,9 @@
 // the suffix itself, so it can answer one question only.
 //
 // Deviations: grouped heads are scored with their own keys; the scores are freed from a bias table
-// that is measured on the document when none is given; a node without a brother is not cut; of
-// equal scores the later token stays. The root keeps what the budget says, at most a chunk.
+// that is measured on a document, once for a model (PrepareOptions::biasTables); a node without a
+// brother is not cut; of equal scores the later token stays. The root keeps what the budget says,
+// at most a chunk.
 
 #include "engine/kv/byte_stream.h"
 #include "engine/methods/homer_rows.h"
@@ -69,7 +70,7 @@ public:
         if (!plan.biasTable.empty())
             m_bias = readHomerBias(plan.biasTable, plan.modelIdentity, plan.rope, plan.layers);
         else
-            m_sampler.plan(m_schedule, static_cast<std::uint32_t>(plan.setting("samples")));
+            planTable();
         m_bias.model = plan.modelIdentity;
         m_bias.rope = plan.rope;
     }
@@ -226,6 +227,34 @@ public:
     }
 
 private:
+    // ---- the bias table
+
+    /// A kept table, or else one that is measured and then kept.
+    void planTable()
+    {
+        const auto pieces = static_cast<std::uint32_t>(m_plan.setting("samples"));
+        m_sampler.plan(m_schedule, pieces);
+        if (m_sampler.finished() || !m_plan.biasTables)
+            return;
+        const std::uint32_t chunk = chunkLength(m_plan);
+        const std::string key = homerBiasKey(m_plan.modelIdentity, m_plan.rope, chunk, pieces);
+        const std::string kept = m_plan.biasTables->find(key);
+        if (!kept.empty() && takeTable(kept))
+            m_sampler.skip();
+        else if (m_sampler.pieceRows() == chunk) // a shorter one does not do for other documents
+            m_keptAs = key;
+    }
+
+    bool takeTable(const std::string& table)
+    {
+        try {
+            m_bias = readHomerBias(table, m_plan.modelIdentity, m_plan.rope, m_plan.layers);
+            return true;
+        } catch (const Error&) {
+            return false;
+        }
+    }
+
     // ---- scores
 
     std::vector<float> significance(const LayerStep& step, Scorer& scorer)
@@ -302,6 +331,8 @@ private:
         std::fill_n(roles.begin(), m_plan.prefixRows(), Role::System);
         store.relabel(std::move(positions), std::move(roles), suffixPosition(), m_rows.ids);
         m_rows = {};
+        if (!m_keptAs.empty())
+            m_plan.biasTables->keep(m_keptAs, writeHomerBias(m_bias));
     }
 
     double costOf(const HomerNode& node) const
@@ -315,8 +346,9 @@ private:
     HomerSchedule m_schedule;
     HomerBias m_bias;
     HomerSampler m_sampler;
-    std::size_t m_node = 0;            // at work
-    HomerRows m_rows;                  // of it
+    std::string m_keptAs;   // the key of a table that others may use, once it is measured
+    std::size_t m_node = 0; // at work
+    HomerRows m_rows;       // of it
     std::vector<std::uint32_t> m_kept; // of its rows
     std::vector<HomerRows> m_waiting;  // finished left brothers, the highest first
     double m_doneCost = 0;

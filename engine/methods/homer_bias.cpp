@@ -1,6 +1,7 @@
 #include "engine/methods/homer_bias.h"
 
 #include "engine/error.h"
+#include "engine/hash/sha256.h"
 #include "engine/kv/byte_stream.h"
 
 #include <algorithm>
@@ -64,6 +65,20 @@ HomerBias readHomerBias(std::string_view bytes, std::string_view model, std::str
     if (!std::ranges::all_of(bias.values, [](float value) { return std::isfinite(value); }))
         reader.fail("values");
     return bias;
+}
+
+std::string homerBiasKey(std::string_view model, std::string_view rope, std::uint32_t length,
+                         std::uint32_t pieces)
+{
+    ByteWriter writer;
+    writer.put(kMagic);
+    writer.putText(std::string(model));
+    writer.putText(std::string(rope));
+    writer.put(length);
+    writer.put(pieces);
+    Sha256 hash;
+    hash.update(writer.take());
+    return hash.hexDigest();
 }
 
 } // namespace engine

@@ -30,4 +30,9 @@ std::string writeHomerBias(const HomerBias& bias);
 HomerBias readHomerBias(std::string_view bytes, std::string_view model, std::string_view rope,
                         std::uint32_t layers);
 
+/// What a table is kept under: 64 hex digits over what it depends on. Longest text and number of
+/// pieces that it is measured on.
+std::string homerBiasKey(std::string_view model, std::string_view rope, std::uint32_t length,
+                         std::uint32_t pieces);
+
 } // namespace engine

@@ -23,6 +23,10 @@ public:
     /// At most `pieces` of them, and none when no node drops anything.
     void plan(const HomerSchedule& schedule, std::uint32_t pieces);
 
+    /// Nothing is measured: there is a table.
+    void skip() { m_begins.clear(); }
+    std::uint32_t pieceRows() const { return m_rows; }
+
     bool finished() const { return m_done == m_begins.size(); }
     Job job() const;
     /// The scores of each layer of a job, in order.

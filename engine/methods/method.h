@@ -63,8 +63,9 @@ struct DocumentPlan
     std::vector<kernels::EntryRange> pinned;
     /// (layers, kvHeads) worth of each head from a table; empty when none was given.
     std::vector<float> headScores;
-    std::string question;      // what will be asked, where that is known; empty otherwise
-    std::string biasTable;     // writeHomerBias(), checked by who reads it; empty: to be made
+    std::string question;  // what will be asked, where that is known; empty otherwise
+    std::string biasTable; // writeHomerBias(), checked by who reads it; empty: to be made
+    std::shared_ptr<BiasTables> biasTables; // of other preparations; may be null
     std::string modelIdentity; // of the model and of its positions: where tables belong to
     std::string rope;
     float ropeMagnitude = 1; // factor that RoPE puts on queries and keys (YaRN)

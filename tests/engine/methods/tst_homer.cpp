@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <doctest/doctest.h>
+#include <map>
 #include <numeric>
 
 namespace {
@@ -231,6 +232,74 @@ TEST_CASE("a bias table of other positions, of another model, or damaged is refu
         doctest::Contains("another model"), Error);
     options.biasTable.resize(options.biasTable.size() / 2);
     CHECK_THROWS_AS(Preparation(model, text, options), Error);
+}
+
+namespace {
+
+class Tables final : public BiasTables
+{
+public:
+    std::string find(const std::string& key) override { return tables[key]; }
+    void keep(const std::string& key, const std::string& table) override
+    {
+        tables[key] = table;
+        ++kept;
+    }
+    std::map<std::string, std::string> tables;
+    int kept = 0;
+};
+
+} // namespace
+
+TEST_CASE("a model's bias table is measured once and does for other documents")
+{
+    const auto model = deepReader();
+    const std::string first = tests::makeText(700);
+    const std::string second = tests::makeText(800, 2);
+    PrepareOptions options = homerOptions();
+    options.keep = 0.3;
+    options.settings = {{"samples", 1}};
+    const auto tables = std::make_shared<Tables>();
+    options.biasTables = tables;
+    const std::string measured = biasTable(*tests::prepare(model, first, options));
+    REQUIRE(tables->kept == 1);
+    CHECK(tables->tables.begin()->second == measured);
+    // The second document's own table is another one; the kept one is used as if it were given.
+    const auto context = tests::prepare(model, second, options);
+    CHECK(biasTable(*context) == measured);
+    PrepareOptions given = options;
+    given.biasTables = nullptr;
+    CHECK(biasTable(*tests::prepare(model, second, given)) != measured);
+    given.biasTable = measured;
+    CHECK(payload(*tests::prepare(model, second, given)) == payload(*context));
+    CHECK(Preparation(model, second, options).progress().phase == "Reading");
+    CHECK(tables->kept == 1);
+
+    SUBCASE("not for other positions, other pieces or other chunks")
+    {
+        for (const std::map<std::string, double>& other :
+             {std::map<std::string, double>{{"samples", 1}, {"rope", 1}, {"rope-factor", 2}},
+              std::map<std::string, double>{{"samples", 2}},
+              std::map<std::string, double>{{"samples", 1}, {"chunk", 400}}}) {
+            options.settings = other;
+            CHECK(Preparation(model, second, options).progress().phase == "Measuring");
+        }
+    }
+    SUBCASE("a damaged one is measured anew")
+    {
+        tables->tables.begin()->second.resize(100);
+        CHECK(payload(*tests::prepare(model, first, options)).size() > 0);
+        CHECK(tables->tables.begin()->second == measured);
+    }
+    SUBCASE("a document shorter than a chunk uses a kept one, but leaves none")
+    {
+        const std::string shorter = tests::makeText(60);
+        CHECK(Preparation(model, shorter, options).progress().phase == "Reading");
+        tables->tables.clear();
+        CHECK(Preparation(model, shorter, options).progress().phase == "Measuring");
+        tests::prepare(model, shorter, options);
+        CHECK(tables->kept == 1);
+    }
 }
 
 TEST_CASE("stopped after any job, a preparation goes on to the same bits")
