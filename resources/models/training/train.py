@@ -129,10 +129,10 @@ def train(rank: int, options) -> None:
         initial.start(model, options.seed)
     model.to(device)
     steppers = optimizers(model, options)
+    rates = [group["lr"] for stepper in steppers for group in stepper.param_groups]  # stored ones are of another step
     if options.resume and options.keep_moments:
         for stepper, moments in zip(steppers, state["optimizers"]):
             stepper.load_state_dict(moments)
-    rates = [group["lr"] for stepper in steppers for group in stepper.param_groups]
     body = torch.compile(model.hidden) if options.compile else model.hidden
 
     total = options.steps or sum(stage.steps for stage in stages)
