@@ -380,7 +380,8 @@ public:
     /// conversation as it was. Throws Error (BadInput for an empty question or options out of
     /// range, TooLarge when the window is full) with the conversation as it was.
     Answer ask(const std::string& question, const AskOptions& options,
-               const std::function<void(std::string_view)>& onText, std::stop_token stop = {});
+               const std::function<void(std::string_view)>& onText,
+               const std::stop_token& stop = {});
 
     /// Tokens that still fit behind the context and the tail.
     std::uint64_t tokensLeft() const;

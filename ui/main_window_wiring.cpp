@@ -1,5 +1,6 @@
 // Which signal of which pane or of the session leads where.
 
+#include "app/jobs/model_places.h"
 #include "ui/accessible.h"
 #include "ui/conversation/conversation_pane.h"
 #include "ui/library/document_list_model.h"
@@ -135,17 +136,9 @@ void MainWindow::showRows(const std::vector<app::DocumentRow>& rows)
 void MainWindow::updateHint()
 {
     const app::DocumentRow* row = selectedRow();
-    const std::filesystem::path model = row != nullptr && row->context
-                                            ? row->context->modelPath.filename()
-                                            : std::filesystem::path();
-    QString hint;
-    if (model == "constructed-reader.gguf")
-        hint = tr("This reader continues a quotation: type or paste the beginning of a passage, at "
-                  "least three words.");
-    else if (model == "reader.gguf")
-        hint = tr("This reader quotes short documents: ask what is said about a word that stands "
-                  "in the text.");
-    m_conversation->setHint(hint);
+    const std::filesystem::path model =
+        row != nullptr && row->context ? row->context->modelPath : std::filesystem::path();
+    m_conversation->setHint(tr(app::readerLimits(model).c_str()));
 }
 
 void MainWindow::showSearchHits(const QString& query, const std::vector<app::SearchHit>& hits)

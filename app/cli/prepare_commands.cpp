@@ -157,6 +157,8 @@ void prepare(const CommonOptions& common, const PrepareArguments& arguments)
     else if (prepared.biasTableFrom)
         output.line("The bias table of this model was measured on " +
                     timeText(*prepared.biasTableFrom) + ".");
+    if (const std::string limits = readerLimits(engine::modelInfo(*model).path); !limits.empty())
+        output.line(limits);
 }
 
 void ask(const CommonOptions& common, const AskArguments& arguments)

@@ -118,7 +118,6 @@ ImportedDocument importInWorker(const std::filesystem::path& executable,
     requireReadableFile(file);
     const std::string name = quotedName(file);
     DocumentBuilder builder(name, onProgress, stop);
-    std::string fileSha256 = sha256OfFile(file, stop);
     WorkerProcess worker(
         executable, {std::string(kImportWorkerArgument), std::filesystem::absolute(file).string()});
     MessageReader reader(builder);
@@ -142,7 +141,7 @@ ImportedDocument importInWorker(const std::filesystem::path& executable,
         }
     }
     worker.kill();
-    return builder.finish(std::move(fileSha256));
+    return builder.finish(sha256OfFile(file, stop)); // last: what is refused need not be hashed
 }
 
 } // namespace app

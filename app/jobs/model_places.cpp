@@ -10,6 +10,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kConstructedReader = "constructed-reader.gguf";
+constexpr const char* kTrainedReader = "reader.gguf";
+
 fs::path environment(const char* name)
 {
     const char* value = std::getenv(name);
@@ -44,7 +47,7 @@ fs::path embeddedModel()
 {
     std::error_code ignored;
     const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-    const fs::path name = "constructed-reader.gguf";
+    const fs::path name = kConstructedReader;
     for (const fs::path& place : {program / "resources" / name, program / ".." / "resources" / name,
                                   program / ".." / ".." / "resources" / name,
                                   program / ".." / "share" / "epitome" / "models" / name}) {
@@ -55,6 +58,19 @@ fs::path embeddedModel()
         engine::ErrorCode::NotFound,
         "The reader that comes with Epitome (" + name.string() +
             ") is missing. Build or install Epitome again, or choose a model file.");
+}
+
+std::string readerLimits(const fs::path& model)
+{
+    if (model.filename() == kConstructedReader)
+        return "This reader continues a quotation: give it the beginning of a passage, at least "
+               "three words; for other questions choose a larger model (any GGUF file of a chat "
+               "model of the kinds llama or qwen2).";
+    if (model.filename() == kTrainedReader)
+        return "This reader quotes: ask what is said about words that stand in the text; for other "
+               "questions choose a larger model (any GGUF file of a chat model of the kinds llama "
+               "or qwen2).";
+    return {};
 }
 
 } // namespace app

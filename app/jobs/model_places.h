@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace app {
@@ -12,5 +13,9 @@ std::vector<std::filesystem::path> modelFolders(const std::filesystem::path& dat
 
 /// The reader that the program was delivered with. Throws engine::Error(NotFound).
 std::filesystem::path embeddedModel();
+
+/// What can be asked of a reader that the program was delivered with, and how to get further, in
+/// one sentence; empty for any other model.
+std::string readerLimits(const std::filesystem::path& model);
 
 } // namespace app

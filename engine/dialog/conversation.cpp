@@ -255,7 +255,8 @@ Conversation::Conversation(std::shared_ptr<LoadedModel> model,
 Conversation::~Conversation() = default;
 
 Answer Conversation::ask(const std::string& question, const AskOptions& options,
-                         const std::function<void(std::string_view)>& onText, std::stop_token stop)
+                         const std::function<void(std::string_view)>& onText,
+                         const std::stop_token& stop)
 {
     if (question.find_first_not_of(" \t\r\n") == std::string::npos)
         throw Error(ErrorCode::BadInput, "The question is empty. Type a question first.");

@@ -36,9 +36,9 @@ class Preparation::Impl
 {
 public:
     Impl(std::shared_ptr<LoadedModel> loaded, std::string_view documentText,
-         const PrepareOptions& prepareOptions)
+         PrepareOptions prepareOptions)
         : model(std::move(loaded))
-        , options(prepareOptions)
+        , options(std::move(prepareOptions))
         , text(documentText)
         , prompts(*model, options.systemText, false)
         , store(model->kvShape(), KvType::F16)

@@ -70,7 +70,9 @@ void Sampler::collect(std::span<const float> logits)
 {
     m_candidates.resize(logits.size());
     for (std::size_t i = 0; i < logits.size(); ++i) {
-        const float logit = std::isnan(logits[i]) ? kImpossible : logits[i];
+        float logit = logits[i];
+        if (std::isnan(logit))
+            logit = kImpossible;
         m_candidates[i] = {logit, static_cast<std::int32_t>(i)};
     }
 }

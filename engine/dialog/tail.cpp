@@ -11,10 +11,10 @@ constexpr std::size_t kPromptBlock = 512;
 
 } // namespace
 
-Tail::Tail(LoadedModel& model, const KvStore& prepared, std::uint64_t window,
+Tail::Tail(LoadedModel& model, KvStore prepared, std::uint64_t window,
            std::unique_ptr<AnswerMethod> method)
     : m_model(model)
-    , m_store(prepared)
+    , m_store(std::move(prepared))
     , m_window(window)
     , m_method(std::move(method))
 {}

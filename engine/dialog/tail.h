@@ -17,7 +17,7 @@ class Tail
 public:
     /// `prepared` is copied without its pages; the model outlives the tail.
     /// `window` is the number of positions that there are in all.
-    Tail(LoadedModel& model, const KvStore& prepared, std::uint64_t window,
+    Tail(LoadedModel& model, KvStore prepared, std::uint64_t window,
          std::unique_ptr<AnswerMethod> method);
 
     /// Reads tokens and returns the logits after the last one, if they are wanted. `hooks` is the

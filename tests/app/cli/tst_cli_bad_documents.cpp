@@ -60,8 +60,8 @@ TEST_CASE_FIXTURE(Fixture, "files without a readable text are refused by name")
 TEST_CASE_FIXTURE(Fixture, "files over the limits are refused with the limit")
 {
     const auto text = folder.write("huge.txt", "a");
-    std::filesystem::resize_file(text, std::uintmax_t{257} << 20); // sparse: nothing is on the disk
-    checkRefused(text, {"257 MB", "256 MB", "Split it"});
+    std::filesystem::resize_file(text, std::uintmax_t{1} << 30); // sparse: nothing is on the disk
+    checkRefused(text, {"1024 MB", "256 MB", "Split it"});
     const auto book = folder.write("huge.pdf", "%PDF-1.4");
     std::filesystem::resize_file(book, (std::uintmax_t{2} << 30) + 1);
     checkRefused(book, {"2 GB", "Split it"});
