@@ -20,6 +20,8 @@
 #include <QStatusBar>
 #include <QVBoxLayout>
 
+#include <functional>
+
 namespace ui {
 
 MainWindow::MainWindow(app::Session& session, const QString& sample, QWidget* parent)
@@ -111,7 +113,7 @@ void MainWindow::makeDocumentMenu()
         return [this, act] {
             const app::DocumentRow* row = selectedRow();
             if (row != nullptr && row->job)
-                (m_session.*act)(row->job->id);
+                std::invoke(act, m_session, row->job->id);
         };
     };
     m_prepare = m_documentMenu->addAction(tr("&Prepare (again)"), this, [this] {
