@@ -228,7 +228,8 @@ TEST_CASE("killed at 25 random moments, a preparation gives the answer it would 
     CHECK(payload(shelf.library, contexts[0].at("context")) ==
           payload(whole.library, wholeContexts.at("contexts").at(0).at("context")));
 
-    for (const json& each : shelf.library.result({"verify"}).at("contexts"))
+    const json verified = shelf.library.result({"verify"});
+    for (const json& each : verified.at("contexts"))
         CHECK(each.at("good") == true);
     CHECK(shelf.library.result({"documents"}) == documents);
     CHECK(shelf.shownConversation() == conversation);
