@@ -139,9 +139,9 @@ public:
         fill(store, tokens);
         KvStore::LayerViews views;
         store.views(0, views);
-        std::vector<float> query(rows * config.heads * config.headDim, 0.01F);
+        std::vector<float> query(std::size_t{rows} * config.heads * config.headDim, 0.01F);
         std::vector<float> out(query.size());
-        std::vector<kernels::EntryRange> visible(rows * config.kvHeads);
+        std::vector<kernels::EntryRange> visible(std::size_t{rows} * config.kvHeads);
         const kernels::AttentionShape shape{rows, config.heads, config.kvHeads, config.headDim,
                                             1.0F / std::sqrt(static_cast<float>(config.headDim))};
         BenchmarkRow row;

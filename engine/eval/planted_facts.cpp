@@ -118,7 +118,7 @@ private:
     std::string digits()
     {
         while (true) {
-            const std::string number = std::to_string(10000 + m_dice.roll(90000));
+            std::string number = std::to_string(10000 + m_dice.roll(90000));
             std::vector<std::string> windows{number.substr(0, 2)};
             for (std::size_t i = 0; i + 3 <= number.size(); ++i)
                 windows.push_back(number.substr(i, 3));

@@ -49,7 +49,7 @@ RandomModel::RandomModel(ModelConfig config)
         layer.query = matrix(queryRows, width);
         layer.key = matrix(keyRows, width);
         layer.value = matrix(keyRows, width);
-        layer.output = matrix(width, queryRows);
+        layer.output = matrix(width, queryRows); // NOLINT(readability-suspicious-call-argument)
         layer.gate = matrix(m_config.ffnWidth, width);
         layer.up = matrix(m_config.ffnWidth, width);
         layer.down = matrix(width, m_config.ffnWidth);
