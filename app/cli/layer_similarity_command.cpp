@@ -59,7 +59,7 @@ std::string blocksText(const LayerSimilarityReport& report, std::uint32_t head)
 {
     std::string text;
     for (const std::vector<std::uint32_t>& block : blocksOf(report, head)) {
-        text += (text.empty() ? "" : ", ") + std::to_string(block.front());
+        text += (text.empty() ? "" : " | ") + std::to_string(block.front());
         if (block.size() > 1)
             text += "-" + std::to_string(block.back());
     }
@@ -86,7 +86,7 @@ void compareLayers(const CommonOptions& common, const LayerSimilarityArguments& 
     json heads = json::array();
     for (std::uint32_t head = 0; head < report.kvHeads; ++head) {
         heads.push_back(headJson(report, head));
-        output.line("\nHead " + std::to_string(head) + ". Layers that share at " +
+        output.line("\nHead " + std::to_string(head) + ". Blocks of layers that share at " +
                     numberText(report.threshold, 2) + ": " + blocksText(report, head));
         output.table(matrixText(report, head));
     }

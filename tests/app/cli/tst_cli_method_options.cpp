@@ -227,7 +227,7 @@ TEST_CASE_FIXTURE(Shelf, "layer-similarity shows a matrix for each head and what
     const tests::Finished text =
         tests::run(library.command({"layer-similarity", document, "--set", "calibration=512"}));
     CHECK(text.code == 0);
-    CHECK(text.out.find("Head 7. Layers that share at 0.90: ") != std::string::npos);
+    CHECK(text.out.find("Head 7. Blocks of layers that share at 0.90: ") != std::string::npos);
     CHECK(text.out.find("LAYER") != std::string::npos);
     CHECK(text.out.find(" blocks for 16 lists") != std::string::npos);
 
