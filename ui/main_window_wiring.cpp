@@ -138,7 +138,7 @@ void MainWindow::updateHint()
     const app::DocumentRow* row = selectedRow();
     const std::filesystem::path model =
         row != nullptr && row->context ? row->context->modelPath : std::filesystem::path();
-    m_conversation->setHint(tr(app::readerLimits(model).c_str()));
+    m_conversation->setHint(QString::fromStdString(app::readerLimits(model)));
 }
 
 void MainWindow::showSearchHits(const QString& query, const std::vector<app::SearchHit>& hits)

@@ -62,15 +62,16 @@ fs::path embeddedModel()
 
 std::string readerLimits(const fs::path& model)
 {
+    std::string limits;
     if (model.filename() == kConstructedReader)
-        return "This reader continues a quotation: give it the beginning of a passage, at least "
-               "three words; for other questions choose a larger model (any GGUF file of a chat "
-               "model of the kinds llama or qwen2).";
-    if (model.filename() == kTrainedReader)
-        return "This reader quotes: ask what is said about words that stand in the text; for other "
-               "questions choose a larger model (any GGUF file of a chat model of the kinds llama "
-               "or qwen2).";
-    return {};
+        limits = "This reader continues a quotation: give it the beginning of a passage, at least "
+                 "three words";
+    else if (model.filename() == kTrainedReader)
+        limits = "This reader quotes: ask what is said about words that stand in the text";
+    else
+        return {};
+    return limits + "; for other questions choose a larger model (any GGUF file of a chat model of "
+                    "the kinds llama or qwen2).";
 }
 
 } // namespace app

@@ -43,7 +43,7 @@ public:
     std::optional<Job> nextJob(const KvStore& /*store*/) override
     {
         if (auto job = m_blocks.next()) {
-            if (selects() && m_filter.readsAgain) {
+            if (selectsAndReadsAgain()) {
                 job->phase = "Filtering";
                 job->layerEnd = m_filter.layer.layer + 1;
                 job->wantsHidden = false;
@@ -114,15 +114,16 @@ public:
 
 private:
     bool selects() const { return m_filter.quota.select < m_plan.totalRows() + m_turn.size(); }
+    /// Whether the first reading ends below the top: the second one fills the layers above.
+    bool selectsAndReadsAgain() const { return selects() && m_filter.readsAgain; }
     /// Of the layers, that the document runs through.
     double share() const
     {
-        return selects() && m_filter.readsAgain ? (m_filter.layer.layer + 1.0) / m_plan.layers
-                                                : 1.0;
+        return selectsAndReadsAgain() ? (m_filter.layer.layer + 1.0) / m_plan.layers : 1.0;
     }
     std::uint32_t rowsAgain() const
     {
-        return selects() && m_filter.readsAgain
+        return selectsAndReadsAgain()
                    ? m_filter.quota.select - static_cast<std::uint32_t>(m_turn.size())
                    : 0;
     }
