@@ -134,6 +134,7 @@ void evaluate(const CommonOptions& common, const EvalArguments& arguments)
     const std::string setup = engine::evalSetup(*model, options);
     const std::string machine = engine::evalMachine(*model);
     Cells cells(arguments, setup);
+    engine::SharedReadings readings(model);
     std::size_t skipped = 0;
     for (std::size_t i = 0; i < units.size(); ++i) {
         if (cells.has(units[i], tasks, options.documents)) {
@@ -142,7 +143,7 @@ void evaluate(const CommonOptions& common, const EvalArguments& arguments)
         }
         std::string last;
         cells.append(engine::runEvalUnit(
-            model, options, units[i], [&](const engine::EvalProgress& progress) {
+            model, readings, options, units[i], [&](const engine::EvalProgress& progress) {
                 if (progress.phase != last || output.isTerminal())
                     output.progress(progressText(i, units.size(), progress));
                 last = progress.phase;

@@ -50,9 +50,11 @@ std::vector<std::string> methodIds(const EvalOptions& options)
 class UnitRun
 {
 public:
-    UnitRun(std::shared_ptr<LoadedModel> model, const EvalOptions& options, const EvalUnit& unit,
+    UnitRun(std::shared_ptr<LoadedModel> model, SharedReadings& readings,
+            const EvalOptions& options, const EvalUnit& unit,
             const std::function<void(const EvalProgress&)>& onProgress)
         : m_model(std::move(model))
+        , m_readings(readings)
         , m_options(options)
         , m_unit(unit)
         , m_onProgress(onProgress)
@@ -131,12 +133,9 @@ private:
         options.method = m_unit.method;
         options.keep = m_unit.keep;
         options.store = m_options.store;
-        Preparation preparation(m_model, text, options);
-        while (preparation.advance()) {
-            const PrepareProgress progress = preparation.progress();
+        return m_readings.prepare(text, options, [this](const PrepareProgress& progress) {
             report(progress.phase, kPreparing * progress.fraction);
-        }
-        return preparation.finish();
+        });
     }
 
     void ask(const std::shared_ptr<const Context>& context, const EvalQuestion& question,
@@ -172,6 +171,7 @@ private:
     }
 
     std::shared_ptr<LoadedModel> m_model;
+    SharedReadings& m_readings;
     const EvalOptions& m_options;
     const EvalUnit& m_unit;
     const std::function<void(const EvalProgress&)>& m_onProgress;
@@ -227,10 +227,12 @@ std::vector<std::string> evalTaskIds(const EvalOptions& options)
 }
 
 std::vector<EvalCell> runEvalUnit(const std::shared_ptr<LoadedModel>& model,
-                                  const EvalOptions& options, const EvalUnit& unit,
+                                  SharedReadings& readings, const EvalOptions& options,
+                                  const EvalUnit& unit,
                                   const std::function<void(const EvalProgress&)>& onProgress)
 {
-    UnitRun run(model, options, unit, onProgress);
+    readings.beginLength(unit.length);
+    UnitRun run(model, readings, options, unit, onProgress);
     for (std::uint32_t number = 0; number < options.documents; ++number) {
         const EvalDocument document = makeEvalDocument(
             tokenizerOf(*model), {unit.length, options.questions, options.seed + number,

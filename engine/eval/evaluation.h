@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/eval/shared_readings.h"
 #include "engine/eval/tasks.h"
 
 #include <cstdint>
@@ -70,9 +71,10 @@ std::vector<std::string> evalTaskIds(const EvalOptions& options);
 
 /// Runs one unit through the engine's public interface and returns a cell for each task. A method
 /// that refuses the document gives cells with its reason. Throws Error for what no method is to
-/// blame for.
+/// blame for. readings: of the same model, shared by the units.
 std::vector<EvalCell> runEvalUnit(const std::shared_ptr<LoadedModel>& model,
-                                  const EvalOptions& options, const EvalUnit& unit,
+                                  SharedReadings& readings, const EvalOptions& options,
+                                  const EvalUnit& unit,
                                   const std::function<void(const EvalProgress&)>& onProgress);
 
 } // namespace engine

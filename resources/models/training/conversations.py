@@ -26,7 +26,8 @@ class Recipe:
     document_share: float = 0.5  # of the length
     text_weight: float = 0.1  # of predicting the document itself, for a tenth of its tokens
     cut_share: float = 0.35  # of the long answers end after a few tokens: the rest is mere copying
-    first_weight: float = 3.0  # of the first token of an answer, where it has to be found; the second has 2
+    # Of the first tokens of an answer, where its place has to be found; the others, mere copying, have 1.
+    opening_weights: tuple[float, ...] = (3.0, 4.0, 2.0)
 
 
 def make_document(library: Library, rng: random.Random, recipe: Recipe, characters: int) -> Document:
@@ -100,7 +101,7 @@ def make_row(library: Library, encoder: Encoder, rng: random.Random, recipe: Rec
         answers.append((name, len(ids) + len(question), len(ids) + len(question) + len(answer)))
         ids += question + answer
         # weights[i] belongs to ids[i + 1]: the assistant's mark predicts the first token of the answer.
-        marks = ([recipe.first_weight, 2.0] + [1.0] * len(answer))[: len(answer)]
+        marks = [*recipe.opening_weights, *[1.0] * len(answer)][: len(answer)]
         weights += [0.0] * (len(question) - 1) + marks + [0.0]
         first = False
     weights = weights[: len(ids)]

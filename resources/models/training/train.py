@@ -44,7 +44,7 @@ class Batches(torch.utils.data.Dataset):
 
 
 def answer_loss(model: Reader, body, ids, weights):
-    """Weighted cross-entropy, and (answers' loss, answers' share of right tokens, of right first tokens)."""
+    """Weighted cross-entropy, and (answers' loss, shares of right tokens, of right first and of right second tokens)."""
     hidden = body(ids[:, :-1])
     kept = weights[:, :-1] > 0
     logits = model.logits(hidden[kept]).float()
@@ -53,8 +53,8 @@ def answer_loss(model: Reader, body, ids, weights):
     with torch.no_grad():
         answers = weight >= 1
         right = (logits.argmax(-1) == wanted).float()
-        first = weight > 2
-        report = [losses[answers].mean(), right[answers].mean(), right[first].mean()]
+        opening = [right[weight == size].mean() for size in conversations.Recipe.opening_weights[:2]]
+        report = [losses[answers].mean(), right[answers].mean(), *opening]
     return (losses * weight).sum() / weight[answers].sum(), report
 
 
@@ -144,7 +144,7 @@ def train(rank: int, options) -> None:
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     begun = saved = time.time()
-    sums, count, seen = [0.0] * 4, 0, 0
+    sums, count, seen = [0.0] * 5, 0, 0
     for step, ids, weights in batches:
         share = rate_share(step, total, time.time() - begun, options)
         groups = [group for stepper in steppers for group in stepper.param_groups]
@@ -167,7 +167,7 @@ def train(rank: int, options) -> None:
             line += f"\t{passed:.0f}\t{seen / passed:.0f}"
             print(line, flush=True)
             print(line, file=log, flush=True)
-            sums, count = [0.0] * 4, 0
+            sums, count = [0.0] * 5, 0
         if rank == 0 and time.time() - saved > options.save_every:
             save(checkpoint, model, steppers, step + 1)
             saved = time.time()

@@ -44,7 +44,9 @@ std::map<std::string, EvalCell> run(EvalOptions options, const std::string& meth
                                     std::uint64_t length)
 {
     std::map<std::string, EvalCell> cells;
-    for (const EvalCell& cell : runEvalUnit(reader(), options, {length, method, keep}, {}))
+    SharedReadings readings(reader());
+    for (const EvalCell& cell :
+         runEvalUnit(reader(), readings, options, {length, method, keep}, {}))
         cells[cell.task] = cell;
     return cells;
 }
