@@ -43,6 +43,8 @@ std::vector<std::string> methodIds(const EvalOptions& options)
         if (method.queryAgnostic)
             ids.push_back(method.id);
     }
+    // Methods that score begin with what `full` has read (SharedReadings).
+    std::ranges::stable_partition(ids, [](const std::string& id) { return id == "full"; });
     return ids;
 }
 
