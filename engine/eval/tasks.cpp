@@ -11,8 +11,11 @@ namespace {
 
 constexpr std::size_t kPlainSentences = 2; // of a made-up paragraph, before its dense one
 constexpr std::string_view kBetween = "\n\n";
+constexpr std::size_t kShortParagraph = 160; // bytes of a corpus's paragraph before it may be cut
 
-/// Paragraphs of a corpus, one after the other, or made-up ones without end.
+/// Paragraphs of a corpus, one after the other, or made-up ones without end. Long ones are cut
+/// behind a sentence: a sentence that is asked for has to end its paragraph, and a novel has
+/// hundreds of words in one.
 class Filler
 {
 public:
@@ -22,9 +25,7 @@ public:
     {
         for (std::size_t begin = 0; begin < corpus.size();) {
             const std::size_t end = std::min(corpus.find(kBetween, begin), corpus.size());
-            std::string paragraph = oneLine(corpus.substr(begin, end - begin));
-            if (!paragraph.empty())
-                m_paragraphs.push_back(std::move(paragraph));
+            addCut(oneLine(corpus.substr(begin, end - begin)));
             begin = end + kBetween.size();
         }
         if (!m_paragraphs.empty())
@@ -49,6 +50,16 @@ public:
     }
 
 private:
+    void addCut(std::string_view paragraph)
+    {
+        while (!paragraph.empty()) {
+            const std::size_t stop = paragraph.find(". ", kShortParagraph);
+            const std::size_t length = stop == std::string_view::npos ? paragraph.size() : stop + 1;
+            m_paragraphs.emplace_back(paragraph.substr(0, length));
+            paragraph.remove_prefix(std::min(length + 1, paragraph.size()));
+        }
+    }
+
     /// Books are broken into lines; a paragraph is one line.
     static std::string oneLine(const std::string& lines)
     {
