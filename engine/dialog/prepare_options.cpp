@@ -140,6 +140,10 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
     const RopeTable table = makeRopeTable(ropeOf(config, plan.settings));
     plan.ropeMagnitude = table.magnitude;
     plan.rotate = [&model, frequencies = table.frequencies](std::span<float> keys,
+    plan.parallelFor = [&model](std::size_t count, std::size_t grain,
+                                const std::function<void(std::size_t, std::size_t)>& work) {
+        model.backend().parallelFor(count, grain, work);
+    };
                                                             std::span<const std::int32_t> deltas) {
         model.backend().rope(keys, deltas, frequencies, 1, model.config().headDim,
                              model.config().pairing, 1.0F);

@@ -35,8 +35,13 @@ public:
         const auto first = static_cast<std::size_t>(
             std::ranges::lower_bound(step.rows, eligible().begin) - step.rows.begin());
         const std::size_t count = step.rows.size() - first;
-        for (std::size_t head = 0; count > 0 && head < heads; ++head)
-            layer[head].add(query.subspan((first * heads + head) * dim), count, heads * dim);
+        if (count == 0)
+            return;
+        // A head's rows are added in their order by one thread, so the threads change no bit.
+        plan().parallelFor(heads, 1, [&](std::size_t begin, std::size_t end) {
+            for (std::size_t head = begin; head < end; ++head)
+                layer[head].add(query.subspan((first * heads + head) * dim), count, heads * dim);
+        });
     }
 
     /// The sums so far: with the covariance about as large as the keys and values of a block.
@@ -100,12 +105,14 @@ private:
         }
         const std::vector<QueryStatistics>& statistics = m_statistics[layer];
         const std::size_t groupSize = statistics.size() / plan().kvHeads;
-        std::vector<ExpectedQuery> group;
-        for (std::size_t i = 0; i < groupSize; ++i)
-            group.push_back(expectedQuery(statistics[head * groupSize + i], m_rotation,
-                                          static_cast<double>(plan().ropeMagnitude)));
+        std::vector<ExpectedQuery> group(groupSize);
+        plan().parallelFor(groupSize, 1, [&](std::size_t begin, std::size_t end) {
+            for (std::size_t i = begin; i < end; ++i)
+                group[i] = expectedQuery(statistics[head * groupSize + i], m_rotation,
+                                         static_cast<double>(plan().ropeMagnitude));
+        });
         const float scale = 1.0F / std::sqrt(static_cast<float>(plan().headDim));
-        return expectedAttentionScores(group, keys, values, scale);
+        return expectedAttentionScores(group, keys, values, scale, plan().parallelFor);
     }
 
     std::vector<std::vector<QueryStatistics>> m_statistics; // [layer][query head]

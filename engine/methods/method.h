@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/methods/parallel_for.h"
 #include "engine/run/hooks.h"
 
 #include <functional>
@@ -85,6 +86,8 @@ struct DocumentPlan
         projectedNorms;
     /// Runs rows beside the document, to find out something about the model.
     std::function<JobResult(Job job, KvStore& store, Hooks& hooks)> run;
+    /// The backend's threads, for sums of a method's own. Not from inside a piece.
+    ParallelFor parallelFor = inOnePiece;
 
     std::uint32_t prefixRows() const { return static_cast<std::uint32_t>(prefix.size()); }
     std::uint32_t documentRows() const { return static_cast<std::uint32_t>(document.size()); }

@@ -11,32 +11,46 @@ namespace {
 
 using Matrix = std::vector<double>;
 
-/// a * b, or a * b^T.
-Matrix multiply(std::span<const double> a, std::span<const double> b, std::size_t dim,
-                bool transposed)
+/// a * b. Each sum runs over k in ascending order.
+Matrix multiply(std::span<const double> a, std::span<const double> b, std::size_t dim)
 {
     Matrix out(dim * dim);
     for (std::size_t i = 0; i < dim; ++i) {
-        for (std::size_t j = 0; j < dim; ++j) {
-            double sum = 0;
-            for (std::size_t k = 0; k < dim; ++k)
-                sum += a[i * dim + k] * (transposed ? b[j * dim + k] : b[k * dim + j]);
-            out[i * dim + j] = sum;
+        for (std::size_t k = 0; k < dim; ++k) {
+            for (std::size_t j = 0; j < dim; ++j)
+                out[i * dim + j] += a[i * dim + k] * b[k * dim + j];
         }
     }
     return out;
 }
 
-void softmax(std::vector<float>& logits)
+Matrix transposed(std::span<const double> matrix, std::size_t dim)
+{
+    Matrix out(dim * dim);
+    for (std::size_t i = 0; i < dim; ++i) {
+        for (std::size_t j = 0; j < dim; ++j)
+            out[j * dim + i] = matrix[i * dim + j];
+    }
+    return out;
+}
+
+constexpr std::size_t kKeysAtOnce = 128; // of a piece
+
+/// The softmax of the logits is added to the scores, divided by the number of query heads.
+void addSoftmax(std::vector<float>& scores, std::vector<float>& logits, std::size_t heads,
+                const ParallelFor& parallelFor)
 {
     const float largest = *std::ranges::max_element(logits);
+    parallelFor(logits.size(), kKeysAtOnce, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t j = begin; j < end; ++j)
+            logits[j] = std::exp(logits[j] - largest);
+    });
     double sum = 0;
-    for (float& each : logits) {
-        each = std::exp(each - largest);
+    for (const float each : logits)
         sum += static_cast<double>(each);
-    }
-    for (float& each : logits)
-        each = static_cast<float>(static_cast<double>(each) / sum);
+    for (std::size_t j = 0; j < logits.size(); ++j)
+        scores[j] +=
+            static_cast<float>(static_cast<double>(logits[j]) / sum) / static_cast<float>(heads);
 }
 
 } // namespace
@@ -128,14 +142,15 @@ ExpectedQuery expectedQuery(const QueryStatistics& statistics, std::span<const d
     if (covariance.empty())
         return query;
     for (const double value :
-         multiply(multiply(rotation, covariance, dim, false), rotation, dim, true))
+         multiply(multiply(rotation, covariance, dim), transposed(rotation, dim), dim))
         query.covariance.push_back(static_cast<float>(magnitude * magnitude * value));
     return query;
 }
 
 std::vector<float> expectedAttentionScores(std::span<const ExpectedQuery> group,
                                            std::span<const float> keys,
-                                           std::span<const float> values, float scale)
+                                           std::span<const float> values, float scale,
+                                           const ParallelFor& parallelFor)
 {
     const std::size_t dim = group.front().mean.size();
     const std::size_t count = keys.size() / dim;
@@ -143,22 +158,28 @@ std::vector<float> expectedAttentionScores(std::span<const ExpectedQuery> group,
     std::vector<float> logits(count);
     std::vector<float> spread(count);
     for (const ExpectedQuery& query : group) {
-        if (!query.covariance.empty())
-            kernels::cpu::quadraticForms(spread, keys, query.covariance, dim);
-        for (std::size_t j = 0; j < count; ++j) {
-            const auto key = keys.subspan(j * dim, dim);
-            logits[j] =
-                scale * std::inner_product(key.begin(), key.end(), query.mean.begin(), 0.0F) +
-                scale * scale / 2 * spread[j];
+        parallelFor(count, kKeysAtOnce, [&](std::size_t begin, std::size_t end) {
+            if (!query.covariance.empty()) {
+                kernels::cpu::quadraticForms(std::span(spread).subspan(begin, end - begin),
+                                             keys.subspan(begin * dim, (end - begin) * dim),
+                                             query.covariance, dim);
+            }
+            for (std::size_t j = begin; j < end; ++j) {
+                const auto key = keys.subspan(j * dim, dim);
+                logits[j] =
+                    scale * std::inner_product(key.begin(), key.end(), query.mean.begin(), 0.0F) +
+                    scale * scale / 2 * spread[j];
+            }
+        });
+        addSoftmax(scores, logits, group.size(), parallelFor);
+    }
+    parallelFor(count, kKeysAtOnce, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t j = begin; j < end; ++j) {
+            const auto value = values.subspan(j * dim, dim);
+            scores[j] *=
+                std::sqrt(std::inner_product(value.begin(), value.end(), value.begin(), 0.0F));
         }
-        softmax(logits);
-        for (std::size_t j = 0; j < count; ++j)
-            scores[j] += logits[j] / static_cast<float>(group.size());
-    }
-    for (std::size_t j = 0; j < count; ++j) {
-        const auto value = values.subspan(j * dim, dim);
-        scores[j] *= std::sqrt(std::inner_product(value.begin(), value.end(), value.begin(), 0.0F));
-    }
+    });
     return scores;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "engine/methods/parallel_for.h"
+
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -54,9 +56,10 @@ ExpectedQuery expectedQuery(const QueryStatistics& statistics, std::span<const d
 /// Expected Attention (Devoto et al. 2025, arXiv 2510.00636), selection.md 3.13:
 ///   z_j = scale * mean . k_j + scale^2 / 2 * k_j^T covariance k_j,  p = softmax(z),
 ///   score_j = (mean of p_j over the query heads of the group) * |v_j|.
-/// keys (after RoPE) and values: (n, headDim).
+/// keys (after RoPE) and values: (n, headDim). The same bits however parallelFor cuts the keys.
 std::vector<float> expectedAttentionScores(std::span<const ExpectedQuery> group,
                                            std::span<const float> keys,
-                                           std::span<const float> values, float scale);
+                                           std::span<const float> values, float scale,
+                                           const ParallelFor& parallelFor = inOnePiece);
 
 } // namespace engine

@@ -168,12 +168,15 @@ TEST_CASE("T3: the size of the blocks does not change what is kept, bit for bit"
 TEST_CASE("the number of threads does not change a bit")
 {
     const std::string text = tests::makeText(500);
-    const PrepareOptions options = optionsOf("kvzip", 0.3, KvType::Kivi4);
-    const auto two = tests::prepare(tests::loadReader(2), text, options);
-    const auto one = tests::prepare(tests::loadReader(1), text, options);
-    const auto three = tests::prepare(tests::loadReader(3), text, options);
-    CHECK(payload(*one) == payload(*two));
-    CHECK(payload(*three) == payload(*two));
+    for (const char* id : {"kvzip", "expected-attention"}) {
+        CAPTURE(id);
+        const PrepareOptions options = optionsOf(id, 0.3, KvType::Kivi4);
+        const auto two = tests::prepare(tests::loadReader(2), text, options);
+        const auto one = tests::prepare(tests::loadReader(1), text, options);
+        const auto three = tests::prepare(tests::loadReader(3), text, options);
+        CHECK(payload(*one) == payload(*two));
+        CHECK(payload(*three) == payload(*two));
+    }
 }
 
 TEST_CASE(

@@ -112,6 +112,16 @@ void rotate(std::span<float> vectors, std::span<const std::int32_t> positions)
     }
 }
 
+/// Cuts a range into pieces, the last one first.
+ParallelFor piecesOf(std::size_t length)
+{
+    return [length](std::size_t count, std::size_t /*grain*/,
+                    const std::function<void(std::size_t, std::size_t)>& work) {
+        for (std::size_t end = count; end > 0; end = (end - 1) / length * length)
+            work((end - 1) / length * length, end);
+    };
+}
+
 /// Expected Attention of the golden tensors: horizon 16 from 24, the first two tokens left out.
 LayerScores expectedScores(bool withCovariance)
 {
@@ -238,6 +248,23 @@ TEST_CASE("6.6b: KeyDiff and Knorm")
     CHECK(small[1] == List{0, 1, 2, 10, 11, 14, 17, 23});
     const std::vector<float> equal(4 * kDim, 0.5F);
     for (const float score : keyDifferenceScores(equal, kDim))
+TEST_CASE("Expected Attention gives the same bits however its keys are cut")
+{
+    QueryStatistics statistics(kDim, true);
+    const auto q = queries();
+    for (std::size_t row = 2; row < kTokens; ++row)
+        statistics.add(std::span(q).subspan(row * kDim, kDim));
+    const std::vector<ExpectedQuery> group(
+        2, expectedQuery(statistics, meanRotation(kDim, 24, 16, rotate), 1.0));
+    const auto scores = [&](const ParallelFor& parallelFor) {
+        return expectedAttentionScores(group, headOf(keys(), 0), headOf(values(), 0), 0.35F,
+                                       parallelFor);
+    };
+    const std::vector<float> whole = scores(inOnePiece);
+    for (const std::size_t length : {1U, 5U, 8U})
+        CHECK(scores(piecesOf(length)) == whole);
+}
+
         CHECK(score == doctest::Approx(-1));
 }
 
