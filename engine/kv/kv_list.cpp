@@ -19,6 +19,9 @@ std::shared_ptr<KvPage> makePage(KvType type, std::size_t headDim)
     return page;
 }
 
+/// What std::make_shared takes for a page: its counts stand in front of it.
+constexpr std::size_t kPageObjectBytes = sizeof(KvPage) + 2 * sizeof(void*);
+
 /// Calls piece(page, firstRowInPage, count, offset) for the parts of [first, first + count) in each
 /// page.
 template <typename Piece>
@@ -235,6 +238,8 @@ void KvList::pack(KvType type, std::size_t headDim)
         kernels::cpu::encodeValues(type, page->values.data(), rows, headDim, 0);
         m_pages[index] = std::move(page);
     }
+    m_pages.shrink_to_fit();
+    m_rows.shrink_to_fit();
 }
 
 void KvList::adoptPage(std::shared_ptr<const KvPage> page, std::span<const std::uint32_t> rows)
@@ -258,9 +263,10 @@ void KvList::views(std::vector<kernels::KvPageView>& out) const
 
 std::size_t KvList::bytes() const
 {
-    std::size_t total = m_rows.capacity() * sizeof(std::uint32_t);
+    std::size_t total =
+        m_rows.capacity() * sizeof(std::uint32_t) + m_pages.capacity() * sizeof(m_pages.front());
     for (const auto& page : m_pages)
-        total += page->keys.capacity() + page->values.capacity();
+        total += kPageObjectBytes + page->keys.capacity() + page->values.capacity();
     return total;
 }
 

@@ -72,7 +72,8 @@ public:
     void readKeys(std::span<float> out, std::uint32_t first, std::size_t headDim) const;
     void readValues(std::span<float> out, std::uint32_t first, std::size_t headDim) const;
 
-    /// Stores every full page as `type`. A last page that is not full stays as it is.
+    /// Stores every full page as `type`, and gives back what was held in reserve. A last page that
+    /// is not full stays as it is.
     void pack(kernels::KvType type, std::size_t headDim);
 
     /// Appends a page read from an artefact. Only the last page may be partly filled.
@@ -82,6 +83,8 @@ public:
     void views(std::vector<kernels::KvPageView>& out) const;
     const std::vector<std::shared_ptr<const KvPage>>& pages() const { return m_pages; }
 
+    /// What the list has asked the allocator for: the pages with what manages them, shared ones
+    /// too, and the tables. The allocator's own rounding is not in it.
     std::size_t bytes() const;
 
 private:

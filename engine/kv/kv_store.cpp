@@ -117,11 +117,15 @@ void KvStore::pack(kernels::KvType type, Backend& backend)
         for (std::size_t i = begin; i < end; ++i)
             m_lists[i].pack(type, m_shape.headDim);
     });
+    m_positions.shrink_to_fit();
+    m_roles.shrink_to_fit();
 }
 
 std::size_t KvStore::bytes() const
 {
-    std::size_t total = m_positions.capacity() * sizeof(std::int32_t) + m_roles.capacity();
+    std::size_t total = m_lists.capacity() * sizeof(KvList) +
+                        m_positions.capacity() * sizeof(std::int32_t) +
+                        m_roles.capacity() * sizeof(Role);
     for (const KvList& each : m_lists)
         total += each.bytes();
     return total;

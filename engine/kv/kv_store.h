@@ -103,10 +103,11 @@ public:
     const std::shared_ptr<const RopeTable>& rope() const { return m_rope; }
     void setRope(std::shared_ptr<const RopeTable> rope) { m_rope = std::move(rope); }
 
-    /// Stores every full page as `type`, list by list.
+    /// Stores every full page as `type`, list by list, and gives back what was held in reserve.
     void pack(kernels::KvType type, Backend& backend);
 
-    /// Bytes of all pages and tables as allocated.
+    /// What the store has asked the allocator for, all pages, lists and tables; not the RoPE table,
+    /// which others hold, too. Copies that share pages each count them.
     std::size_t bytes() const;
 
     /// For a store whose rows are only some of a text's, all of them in every list: row i becomes

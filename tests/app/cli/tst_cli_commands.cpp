@@ -1,11 +1,13 @@
 // Every command, with the keys of its JSON and what it says to a person.
 
+#include "app/store/database.h"
 #include "tests/app/cli/sample_library.h"
 #include "tests/app/documents/test_files.h"
 
 #include <algorithm>
 #include <doctest/doctest.h>
 #include <fstream>
+#include <map>
 
 namespace {
 
@@ -94,6 +96,42 @@ TEST_CASE_FIXTURE(Prepared, "prepare and contexts tell what was kept and what it
     CHECK(all[1]["state"] == "ready");
     CHECK(library.result({"contexts", "--document", std::to_string(document)}).at("contexts") ==
           json::array({all[1]}));
+}
+
+TEST_CASE_FIXTURE(Prepared, "the bytes that are told as stored are those that lie in contexts.db")
+{
+    const RecordId longer = library.import(folder.write("long.txt", tests::makeSampleText(400, 2)));
+    std::map<std::string, std::int64_t> told;
+    for (const std::string store : {"f16", "int8", "kivi4", "kivi4+coded"}) {
+        const json made = library.result({"prepare", std::to_string(longer), "--method", "kvzip",
+                                          "--keep", "0.4", "--store", store});
+        const auto id = made["context"].get<RecordId>();
+        std::int64_t segments = 0;
+        std::int64_t others = 0;
+        {
+            const app::Database file(
+                library.folder() / "contexts.db",
+                {.access = app::DatabaseAccess::Read, .applicationId = 0x45505443});
+            const auto sum = [&](const std::string& table) {
+                return file
+                    .integer("SELECT sum(length(data)) FROM " + table + " WHERE context = ?1", id)
+                    .value_or(0);
+            };
+            segments = sum("segment");
+            others = sum("context_blob");
+            CHECK(sum("checkpoint") == 0);
+        }
+        CAPTURE(store);
+        CHECK(others > 0); // the retention map and the ledger of memory
+        CHECK(segments > others);
+        told[store] = made["bytes_stored"].get<std::int64_t>();
+        CHECK(told[store] == segments + others);
+        CHECK(library.result({"inspect", std::to_string(id)}).at("bytes_stored") == told[store]);
+        CHECK(library.result({"contexts"}).at("contexts")[0].at("bytes_stored") == told[store]);
+    }
+    CHECK(told["int8"] < told["f16"]);
+    CHECK(told["kivi4"] < told["int8"]);
+    CHECK(told["kivi4+coded"] < told["kivi4"]);
 }
 
 TEST_CASE_FIXTURE(Prepared,

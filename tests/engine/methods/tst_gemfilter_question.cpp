@@ -153,9 +153,12 @@ TEST_CASE("single-turn holds what several turns would read for the question, and
         const std::uint64_t pageCount = (kept + kernels::kPageRows - 1) / kernels::kPageRows;
         CHECK(pages == std::uint64_t{shape.layers} * shape.kvHeads * pageCount *
                            kernels::kPageRows * shape.headDim * 2 * 2);
-        // Keys and values, the rows of every list, and the table of all rows.
+        // Keys and values, the lists with their rows and what manages their pages, and the table
+        // of all rows.
+        const std::uint64_t ofList =
+            sizeof(KvList) + kept * 4 + pageCount * (sizeof(KvPage) + 4 * sizeof(void*));
         CHECK(contextInfo(*context).bytesStored ==
-              pages + std::uint64_t{shape.layers} * shape.kvHeads * kept * 4 +
+              pages + std::uint64_t{shape.layers} * shape.kvHeads * ofList +
                   std::uint64_t{store.rowCount()} * 5);
 
         const Answer answer = tests::ask(model, context, question);
