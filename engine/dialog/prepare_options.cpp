@@ -1,5 +1,6 @@
 #include "engine/dialog/prepare_options.h"
 
+#include "engine/methods/block_plan.h"
 #include "engine/methods/head_table.h"
 #include "engine/methods/rope_settings.h"
 #include "engine/model/output_norms.h"
@@ -34,16 +35,6 @@ std::vector<kernels::EntryRange> pinnedTokens(std::vector<ByteRange> pinned, std
             ranges.push_back({begin, end});
     }
     return ranges;
-}
-
-/// A finished block is held once more until it is on the disk: fewer rows for models whose keys and
-/// values are wide.
-std::uint32_t blockRowsFor(std::uint32_t wanted, std::uint64_t kvBytesPerToken)
-{
-    constexpr std::uint64_t kBlockBytes = std::uint64_t{64} << 20U;
-    constexpr std::uint64_t kFewest = 16;
-    const std::uint64_t fitting = std::max(kBlockBytes / kvBytesPerToken, kFewest);
-    return static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, fitting));
 }
 
 std::vector<float> headScoresOf(const LoadedModel& model, const MethodEntry& entry,
@@ -115,7 +106,7 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
     plan.width = config.width;
     plan.vocabularySize = config.vocabularySize;
     plan.contextLength = config.contextLength;
-    plan.blockRows = blockRowsFor(options.blockRows, model.info().kvBytesPerToken);
+    plan.blockRows = boundedBlockRows(plan, options.blockRows);
     plan.keep = options.keep;
     plan.budget = options.budget;
     plan.turn = [&prompts](const std::string& instruction) {
@@ -140,10 +131,6 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
     const RopeTable table = makeRopeTable(ropeOf(config, plan.settings));
     plan.ropeMagnitude = table.magnitude;
     plan.rotate = [&model, frequencies = table.frequencies](std::span<float> keys,
-    plan.parallelFor = [&model](std::size_t count, std::size_t grain,
-                                const std::function<void(std::size_t, std::size_t)>& work) {
-        model.backend().parallelFor(count, grain, work);
-    };
                                                             std::span<const std::int32_t> deltas) {
         model.backend().rope(keys, deltas, frequencies, 1, model.config().headDim,
                              model.config().pairing, 1.0F);
@@ -152,6 +139,10 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
                                                                          Hooks& hooks) {
         store.setRope(rope);
         return model.transformer().run(std::move(job), store, hooks);
+    };
+    plan.parallelFor = [&model](std::size_t count, std::size_t grain,
+                                const std::function<void(std::size_t, std::size_t)>& work) {
+        model.backend().parallelFor(count, grain, work);
     };
     plan.projectedNorms =
         [norms = std::make_shared<OutputNorms>(model.backend(), model.weights(), model.config())](

@@ -9,7 +9,17 @@ namespace {
 /// progress bar depends on it.
 constexpr double kAttentionCost = 1.0 / 4096;
 
+constexpr std::uint64_t kBlockBytes = std::uint64_t{64} << 20U;
+constexpr std::uint64_t kFewestRows = 16;
+
 } // namespace
+
+std::uint32_t boundedBlockRows(const DocumentPlan& plan, std::uint32_t wanted)
+{
+    const std::uint64_t bytesOfRow = std::uint64_t{4} * plan.layers * plan.kvHeads * plan.headDim;
+    const std::uint64_t fitting = std::max(kBlockBytes / bytesOfRow, kFewestRows);
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, fitting));
+}
 
 BlockPlan::BlockPlan(const DocumentPlan& plan, std::uint32_t minimumLastRows,
                      std::span<const kernels::EntryRange> parts)

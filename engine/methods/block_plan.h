@@ -4,6 +4,11 @@
 
 namespace engine {
 
+/// As many of the wanted rows as a block may have: a finished block is held once more until it is
+/// on the disk, so models whose keys and values are wide get fewer (64 MiB at float16, at least
+/// 16).
+std::uint32_t boundedBlockRows(const DocumentPlan& plan, std::uint32_t wanted);
+
 /// Cuts prefix and document into consecutive jobs of about blockRows rows, each through all layers:
 /// the prefill that every method but the hierarchical ones starts with.
 class BlockPlan

@@ -222,6 +222,46 @@ void describeStages(MethodInfo& info, const std::string& method,
     }
 }
 
+MethodEntry compose(const std::string& id, const std::vector<std::string>& parts)
+{
+    MethodEntry entry = entryOf(parts.front());
+    if (parts.size() == 1)
+        return entry;
+    const std::vector<const Stage*> named = namedStages(parts);
+    const Stages stages = stagesOf(id, named);
+    checkStages(id, entry, stages);
+    describeStages(entry.info, id, named);
+    entry.make = [make = entry.make, stages](const DocumentPlan& plan) {
+        DocumentPlan composed = plan;
+        composed.stages = stages;
+        return stages.sparsePrefill ? readSparsely(make, composed) : make(composed);
+    };
+    return entry;
+}
+
+std::string joined(const std::vector<std::string>& parts)
+{
+    std::string id;
+    for (const std::string& part : parts)
+        id += (id.empty() ? "" : "+") + part;
+    return id;
+}
+
+/// The same parts with another one in front, if these go together; empty otherwise.
+std::string rightOrder(const std::vector<std::string>& parts)
+{
+    for (std::size_t front = 1; front < parts.size(); ++front) {
+        std::vector<std::string> moved = parts;
+        std::ranges::rotate(moved.begin(), moved.begin() + static_cast<std::ptrdiff_t>(front),
+                            moved.begin() + static_cast<std::ptrdiff_t>(front) + 1);
+        try {
+            return compose(joined(moved), moved).info.id;
+        } catch (const Error&) { // the next one
+        }
+    }
+    return {};
+}
+
 } // namespace
 
 std::vector<StageInfo> stages()
@@ -254,19 +294,14 @@ std::vector<std::string> allowedStages(const MethodEntry& entry)
 MethodEntry findMethod(const std::string& id)
 {
     const std::vector<std::string> parts = split(id);
-    MethodEntry entry = entryOf(parts.front());
-    if (parts.size() == 1)
-        return entry;
-    const std::vector<const Stage*> named = namedStages(parts);
-    const Stages stages = stagesOf(id, named);
-    checkStages(id, entry, stages);
-    describeStages(entry.info, id, named);
-    entry.make = [make = entry.make, stages](const DocumentPlan& plan) {
-        DocumentPlan composed = plan;
-        composed.stages = stages;
-        return stages.sparsePrefill ? readSparsely(make, composed) : make(composed);
-    };
-    return entry;
+    try {
+        return compose(id, parts);
+    } catch (const Error&) {
+        const std::string right = rightOrder(parts);
+        if (right.empty())
+            throw;
+        refuse("In \"" + id + "\" the stages do not stand behind the method. Write " + right + ".");
+    }
 }
 
 } // namespace engine

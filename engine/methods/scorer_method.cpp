@@ -8,13 +8,13 @@ namespace engine {
 namespace {
 
 /// Floating-point sums depend on how they are grouped, so summing methods read blocks of this many
-/// rows.
+/// rows, whatever is asked for.
 constexpr std::uint32_t kSummedBlockRows = 512;
 
 DocumentPlan withBlocksFor(DocumentPlan plan, AttentionScorer::Votes votes)
 {
     if (votes == AttentionScorer::Votes::AllRows)
-        plan.blockRows = kSummedBlockRows;
+        plan.blockRows = boundedBlockRows(plan, kSummedBlockRows);
     return plan;
 }
 

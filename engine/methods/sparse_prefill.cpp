@@ -1,6 +1,7 @@
 #include "engine/methods/sparse_prefill.h"
 
 #include "engine/kv/byte_stream.h"
+#include "engine/methods/block_plan.h"
 #include "engine/methods/sparse_pattern.h"
 
 #include <algorithm>
@@ -327,7 +328,10 @@ std::vector<MethodParameter> sparsePrefillParameters()
          3,
          0,
          {"auto", "a-shape", "vertical-slash", "block-sparse"}},
-        {"pattern-rows", "piece of the document that shares one estimate (tokens)", 64, 4096, 2048},
+        {"pattern-rows",
+         "piece of the document that shares one estimate, fewer where 64 MiB of keys and values "
+         "hold fewer (tokens)",
+         64, 4096, 2048},
         {"last", "last tokens of a piece that the estimate is made from (tokens)", 1, 512, 64},
         {"initial", "a-shape: first tokens that are read (tokens)", 1, 1048576, 100},
         {"local", "a-shape: last tokens that are read (tokens)", 1, 1048576, 800},
@@ -340,7 +344,8 @@ std::unique_ptr<Method>
 readSparsely(const std::function<std::unique_ptr<Method>(const DocumentPlan& plan)>& make,
              DocumentPlan plan)
 {
-    plan.blockRows = static_cast<std::uint32_t>(plan.setting("pattern-rows"));
+    plan.blockRows =
+        boundedBlockRows(plan, static_cast<std::uint32_t>(plan.setting("pattern-rows")));
     return std::make_unique<SparsePrefill>(make(plan), plan);
 }
 

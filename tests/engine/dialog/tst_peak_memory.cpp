@@ -97,7 +97,8 @@ TEST_CASE("preparing takes at most weights, full keys and values, and 300 MB")
     }
     const RandomModelFile file(wideKeys(),
                                std::string(BINARY_DIR) + "/resources/constructed-reader.gguf");
-    for (const char* method : {"full", "kvzip", "snapkv", "streaming-llm", "gemfilter"}) {
+    for (const char* method :
+         {"full", "kvzip", "snapkv", "streaming-llm", "gemfilter", "minference", "h2o"}) {
         const Peak peak = peakInNewProcess(file.path(), method);
         const std::uint64_t bound = peak.weights + peak.keysAndValues + kAllowance;
         std::printf("%-14s keys and values %4llu MB, peak %4llu MB, bound %4llu MB\n", method,

@@ -237,6 +237,18 @@ TEST_CASE("compositions that cannot work are refused with the reason")
         INFO(illegal);
         CHECK_THROWS_AS(findMethod(illegal), Error);
     }
+    CHECK_THROWS_WITH_AS(findMethod("minference+snapkv"),
+                         "In \"minference+snapkv\" the stages do not stand behind the method. "
+                         "Write snapkv+minference.",
+                         Error);
+    CHECK_THROWS_WITH_AS(findMethod("compact+uniform+kvzip"),
+                         "In \"compact+uniform+kvzip\" the stages do not stand behind the method. "
+                         "Write kvzip+compact+uniform.",
+                         Error);
+    CHECK_THROWS_WITH_AS(findMethod("snapkv+pod"),
+                         "In \"snapkv+pod\" the stages do not stand behind the method. Write "
+                         "pod+snapkv.",
+                         Error);
 }
 
 TEST_CASE("the listed stages are those that can be composed")
