@@ -7,9 +7,13 @@
 // With a table the streaming heads are read as they will be used, each row with the sinks and its
 // own window, and their lists never grow beyond these. (The published program lets a row see all of
 // its block, so its result depends on the size of the blocks.) Without one, or with pinned tokens,
-// everything is read with full attention and cut at the end, as its one-shot prefill does.
+// everything is read with full attention and cut at the end, as its one-shot prefill does. While
+// questions are answered the streaming heads go on as the ones of a table do (streaming_answer.h).
 
+#include "engine/dialog/context.h"
 #include "engine/methods/head_scores.h"
+#include "engine/methods/streaming_answer.h"
+#include "engine/model/model.h"
 
 #include <algorithm>
 #include <numeric>
@@ -39,6 +43,27 @@ public:
                              "lower the settings sinks or recent");
         if (hasTable() && plan.pinned.empty())
             m_retrieving = bestHeads(headScores(), m_whole);
+    }
+
+    /// Nothing where every head holds everything.
+    std::vector<std::byte> artefactState() const override
+    {
+        StreamingAnswer::State state;
+        state.recent = m_recent;
+        for (const bool whole : m_retrieving)
+            state.streams.push_back(whole ? 0 : 1);
+        if (std::ranges::find(state.streams, 1) == state.streams.end())
+            return {};
+        std::vector<bool> stays = alwaysKept();
+        std::fill_n(stays.begin(), m_sinks, true);
+        for (std::uint32_t row = 0; row < stays.size(); ++row) {
+            if (!stays[row])
+                continue;
+            if (state.staying.empty() || state.staying.back().end != row)
+                state.staying.push_back({row, row});
+            ++state.staying.back().end;
+        }
+        return state.write();
     }
 
     void segments(const LayerStep& step, std::vector<Segment>& segments) override
@@ -82,16 +107,26 @@ private:
 
     void finish(KvStore& store) override
     {
-        if (!streams())
-            cutHeads(store, bestHeads(headScores(), m_whole), m_stays);
+        if (streams())
+            return;
+        m_retrieving = bestHeads(headScores(), m_whole);
+        cutHeads(store, m_retrieving, m_stays);
     }
 
     std::uint32_t m_sinks;  // rows, the prefix among them
     std::uint32_t m_recent; // rows
     std::vector<bool> m_stays;
     std::uint64_t m_whole = 0;
-    std::vector<bool> m_retrieving; // [layer][head], when it is known while reading
+    std::vector<bool> m_retrieving; // [layer][head], once it is known; with a table from the start
 };
+
+std::unique_ptr<AnswerMethod> answerFrom(const Context& context, LoadedModel& model)
+{
+    if (context.methodState().empty())
+        return std::make_unique<PlainAnswer>();
+    return std::make_unique<StreamingAnswer>(
+        model.backend(), StreamingAnswer::State::read(context.methodState()), context.store());
+}
 
 std::vector<MethodParameter> duoParameters()
 {
@@ -122,7 +157,8 @@ MethodEntry duoAttentionMethod()
             },
             .composition = Composition::Closed,
             .keepsPinned = true,
-            .takesHeadTable = true};
+            .takesHeadTable = true,
+            .answer = answerFrom};
 }
 
 } // namespace engine
