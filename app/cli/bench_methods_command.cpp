@@ -85,6 +85,14 @@ void benchMethods(const CommonOptions& common, const BenchMethodsArguments& argu
     const Output output = outputOf(common);
     engine::MethodBenchmarkOptions options;
     options.methods = arguments.methods;
+    if (!arguments.settings.empty()) {
+        if (arguments.methods.size() != 1) {
+            throw engine::Error(engine::ErrorCode::BadInput,
+                                "A setting belongs to one method. Name one behind --methods, for "
+                                "instance --methods pod --set skip=70.");
+        }
+        options.settings = parseSettings(arguments.methods.front(), arguments.settings);
+    }
     options.modelPath = arguments.model;
     options.largeShape = arguments.shape == "1b";
     options.tokenizerFrom = embeddedModel();

@@ -179,6 +179,10 @@ void addBench(CLI::App& app, Arguments& a)
                      "With --methods: layers of random weights like those of 135m or 1b parameters")
         ->check(CLI::IsMember({"135m", "1b"}))
         ->needs(methods);
+    benchCommand
+        ->add_option("--set", m.settings,
+                     "With --methods and one method: a setting of it, key=value")
+        ->needs(methods);
     benchCommand->add_option("--keep", m.keep, "With --methods: share to keep")->needs(methods);
     benchCommand->add_option("--store", m.store, "With --methods: f16, int8, kivi4 or kivi2")
         ->needs(methods);

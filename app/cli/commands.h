@@ -87,9 +87,10 @@ struct BenchArguments
 
 struct BenchMethodsArguments
 {
-    std::vector<std::string> methods; // empty: every one
-    std::string model;                // empty: random weights
-    std::string shape = "135m";       // of random weights
+    std::vector<std::string> methods;  // empty: every one
+    std::vector<std::string> settings; // of the only method
+    std::string model;                 // empty: random weights
+    std::string shape = "135m";        // of random weights
     double keep = 0.25;
     std::string store = "kivi4";
     std::uint32_t prefill = 4096;

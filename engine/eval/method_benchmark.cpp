@@ -116,7 +116,8 @@ private:
         options.method = method;
         options.keep = m_options.keep;
         options.store = m_options.store;
-        options.settings = settingsFor(method);
+        options.settings = method == "full" ? std::map<std::string, double>{} : m_options.settings;
+        options.settings.merge(settingsFor(method));
         options.biasTables = m_tables;
         const std::size_t kept = m_tables->kept();
         Preparation preparation(m_model, text, options);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,10 +13,11 @@ namespace engine {
 
 struct MethodBenchmarkOptions
 {
-    std::vector<std::string> methods;    // ids, with stages; empty: every method
-    std::filesystem::path modelPath;     // empty: random weights
-    bool largeShape = false;             // of random weights: largeShape() and not smallShape()
-    std::filesystem::path tokenizerFrom; // for random weights: a model file with a tokenizer
+    std::vector<std::string> methods;       // ids, with stages; empty: every method
+    std::map<std::string, double> settings; // of the methods beside full
+    std::filesystem::path modelPath;        // empty: random weights
+    bool largeShape = false;                // of random weights: largeShape() and not smallShape()
+    std::filesystem::path tokenizerFrom;    // for random weights: a model file with a tokenizer
     LoadOptions load;
     double keep = 0.25;
     KvType store = KvType::Kivi4;

@@ -199,6 +199,8 @@ TEST_CASE("bench --methods compares methods with full in one run")
     checkRefused({"bench", "--methods", "kvzip", "--keep", "2"}, 2, "at most 1");
     checkRefused({"bench", "--methods", "kvzip", "--depths", "9000000"}, 2, "window");
     checkRefused({"bench", "--methods", "kvzip", "--repeat", "0"}, 2, "repetitions");
+    checkRefused({"bench", "--methods", "pod,kvzip", "--set", "skip=70"}, 2, "one method");
+    checkRefused({"bench", "--methods", "pod", "--set", "slip=70"}, 2, "skip");
     checkRefused({"bench", "--keep", "0.5"}, 2, "--methods");
 }
 
