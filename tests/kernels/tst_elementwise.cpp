@@ -151,7 +151,7 @@ TEST_CASE("a row's result depends neither on the other rows nor on the number of
     }
 }
 
-TEST_CASE("rope: known rotations of a four-element key, and moving it to another slot")
+TEST_CASE("rope: known rotations of a four-element key, moved to another slot (selection.md 6.10b)")
 {
     ThreadPool pool(1);
     const std::vector<float> key{1.0F, 2.0F, 3.0F, 4.0F};

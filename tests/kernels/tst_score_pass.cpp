@@ -171,12 +171,22 @@ TEST_CASE("votes of the last rows (selection.md 6.3)")
         {{4, 8, 9, 10, 11, 12, 13, 14}, {4, 7, 9, 15, 16, 17, 18, 19}}};
     const std::array<Indices, 2> byIndex = {
         {{1, 8, 9, 10, 11, 12, 13, 14}, {4, 5, 6, 15, 16, 17, 18, 19}}};
+    const std::array<Indices, 2> poolFirst = {
+        {{6, 8, 9, 10, 11, 12, 13, 14}, {4, 5, 6, 15, 16, 17, 18, 19}}};
     for (std::size_t list = 0; list < 2; ++list) {
         CHECK(top(averaged(mean[list], kernels::cpu::PoolEdge::Zeros), 8) == pooled[list]);
         std::vector<float> largest(mean[list].size());
         kernels::cpu::maxPool(largest, mean[list], 7);
         CHECK(kernels::cpu::selectTop(largest, mean[list], 8, TieRule::LowerIndex) == peaks[list]);
         CHECK(top(largest, 8) == byIndex[list]);
+
+        // kvpress takes the maxima of each query head before it averages the group.
+        std::vector<float> averages(largest.size());
+        for (std::size_t head = 2 * list; head < 2 * list + 2; ++head) {
+            kernels::cpu::maxPool(largest, perHead[head], 7);
+            std::ranges::transform(largest, averages, averages.begin(), std::plus<>());
+        }
+        CHECK(top(averages, 8) == poolFirst[list]);
     }
 }
 
@@ -245,6 +255,21 @@ TEST_CASE("KVzip: softmax over sinks, piece and own rows only (selection.md 6.12
         std::vector<float> weights(8);
         std::ranges::transform(logs[list], weights.begin(), [](float x) { return std::exp(x); });
         checkClose(weights, expected[list], 2e-6);
+    }
+
+    // Z2 of structural.md 6.1: shares, and never less than among everything.
+    const auto full = scores(goldenProblem(2), {.scored = {6, 14},
+                                                .subset = {},
+                                                .normaliser = Normaliser::Full,
+                                                .rows = RowReduction::Max,
+                                                .heads = HeadReduction::Max,
+                                                .firstRow = 16});
+    for (std::size_t list = 0; list < 2; ++list) {
+        for (std::size_t entry = 0; entry < logs[list].size(); ++entry) {
+            CHECK(std::exp(logs[list][entry]) > 0);
+            CHECK(logs[list][entry] <= 0);
+            CHECK(logs[list][entry] > full[list][entry]);
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-// LM-Infinite and window attention: which entries each row sees, and how far away (selection.md
-// 3.6, 3.7 and the golden vectors 6.11).
+// LM-Infinite, StreamingLLM and window attention: which entries each row sees, and how far away
+// (selection.md 3.5 to 3.7 and the golden vectors 6.11).
 
 #include "engine/backend/backend.h"
 #include "engine/methods/method.h"
@@ -118,6 +118,22 @@ TEST_CASE("golden 6.11: LM-Infinite with two first tokens and a window of four")
     REQUIRE(reading.turned.size() == 2 * kShape.kvHeads);
     CHECK(reading.turned.front() == std::vector<std::int32_t>{-1});
     CHECK(reading.turned.back() == std::vector<std::int32_t>(4, -20)); // 20..23 to 0..3
+}
+
+TEST_CASE("golden 6.11: StreamingLLM with four first tokens and a window of eight")
+{
+    Reading reading("streaming-llm", 12, {{"sinks", 4}});
+    reading.run();
+    // As if counted inside the cache: the first tokens follow on the window.
+    std::map<std::uint32_t, std::int32_t> expected{{0, 11}, {1, 10}, {2, 9}, {3, 8}};
+    for (std::uint32_t token = 16; token < kTokens; ++token)
+        expected[token] = static_cast<std::int32_t>(kTokens - 1 - token);
+    CHECK(reading.seen.at(kTokens - 1) == expected);
+    CHECK(keptRows(reading.store) ==
+          std::set<std::uint32_t>{0, 1, 2, 3, 16, 17, 18, 19, 20, 21, 22, 23});
+    CHECK(reading.store.nextPosition() == 12);
+    REQUIRE(reading.turned.size() == kShape.kvHeads);
+    CHECK(reading.turned.front() == std::vector<std::int32_t>(8, -12)); // 16..23 to 4..11
 }
 
 TEST_CASE("window: the last tokens and nothing else")

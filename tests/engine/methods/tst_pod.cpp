@@ -253,8 +253,7 @@ TEST_CASE("P4: the bytes released are those of the formula")
 
 TEST_CASE("one row's distant part equals plain loops over the owner's queries and keys")
 {
-    // Two layers of a block, one row after 150 others: the values of layer 1 are replaced by ones,
-    // so its attention must give exactly one per head, however the parts were merged (P3).
+    // Two layers of a block, one row after 150 others.
     const SharedKeys keys{fixedGroups(kLayers, kKvHeads, 2), 8, 32, true};
     Fixture fixture;
     SharingHooks hooks(keys);

@@ -173,6 +173,24 @@ TEST_CASE("6.3: SnapKV with maxima of seven, ties by the raw score")
     CHECK(lists[1] == List{4, 7, 9, 15, 16, 17, 18, 19});
 }
 
+TEST_CASE("what SnapKV keeps has more of the voting rows' attention than the ends or chance have")
+{
+    const std::vector<float> votes = columnMeans(20, 20);
+    const HeadLists lists = selectUniform(pooledVotes(), 8);
+    for (std::size_t head = 0; head < kKvHeads; ++head) {
+        const auto mass = [&](const List& kept) {
+            double sum = 0;
+            for (const std::uint32_t token : kept)
+                sum += static_cast<double>(votes[head * 20 + token]);
+            return sum;
+        };
+        CHECK(mass(lists[head]) > mass({0, 1, 2, 3, 16, 17, 18, 19}));
+        std::vector<std::uint32_t> all(20);
+        std::iota(all.begin(), all.end(), 0U);
+        CHECK(mass(lists[head]) > mass(all) * 8 / 20); // the mean over all choices of eight
+    }
+}
+
 TEST_CASE("6.4: PyramidKV's places add up exactly and never grow")
 {
     const auto places = pyramidPlaces(120, 7992, 8000, 32, 20);
@@ -180,6 +198,8 @@ TEST_CASE("6.4: PyramidKV's places add up exactly and never grow")
     CHECK(List(places.begin(), places.begin() + 4) == List{234, 227, 219, 212});
     CHECK(List(places.end() - 3, places.end()) == List{21, 13, 6});
     CHECK(pyramidPlaces(56, 992, 1000, 4, 20) == List{110, 74, 38, 2});
+    const auto wide = pyramidPlaces(2040, 31992, 32000, 32, 20);
+    CHECK(std::accumulate(wide.begin(), wide.end(), 0U) == 65280); // the published one has 65296
     CHECK(pyramidPlaces(56, 992, 1000, 4, 1) == List{56, 56, 56, 56});
     CHECK(pyramidPlaces(56, 92, 100, 3, 20) == List{56, 56, 56});
     for (std::uint32_t base = 1; base < 60; ++base) {
@@ -228,26 +248,6 @@ TEST_CASE("6.6: Expected Attention with and without the covariance")
     CHECK(without[1] == List{1, 2, 3, 4, 5, 6, 8, 9});
 }
 
-TEST_CASE("6.6b: KeyDiff and Knorm")
-{
-    std::vector<float> difference;
-    std::vector<float> norm;
-    for (std::size_t head = 0; head < kKvHeads; ++head) {
-        const auto d = keyDifferenceScores(headOf(keys(), head), kDim);
-        const auto n = keyNormScores(headOf(keys(), head), kDim);
-        difference.insert(difference.end(), d.begin(), d.end());
-        norm.insert(norm.end(), n.begin(), n.end());
-    }
-    CHECK(difference[0] == doctest::Approx(-0.464878).epsilon(1e-5));
-    CHECK(difference[24] == doctest::Approx(-0.303218).epsilon(1e-5));
-    const HeadLists different = selectUniform(scoresOf(difference), 8);
-    CHECK(different[0] == List{2, 8, 10, 11, 12, 13, 17, 18});
-    CHECK(different[1] == List{6, 8, 9, 11, 12, 15, 16, 21});
-    const HeadLists small = selectUniform(scoresOf(norm), 8);
-    CHECK(small[0] == List{3, 4, 6, 8, 10, 16, 20, 23});
-    CHECK(small[1] == List{0, 1, 2, 10, 11, 14, 17, 23});
-    const std::vector<float> equal(4 * kDim, 0.5F);
-    for (const float score : keyDifferenceScores(equal, kDim))
 TEST_CASE("Expected Attention gives the same bits however its keys are cut")
 {
     QueryStatistics statistics(kDim, true);
@@ -265,6 +265,33 @@ TEST_CASE("Expected Attention gives the same bits however its keys are cut")
         CHECK(scores(piecesOf(length)) == whole);
 }
 
+TEST_CASE("6.6b: KeyDiff and Knorm")
+{
+    std::vector<float> difference;
+    std::vector<float> norm;
+    for (std::size_t head = 0; head < kKvHeads; ++head) {
+        const auto d = keyDifferenceScores(headOf(keys(), head), kDim);
+        const auto n = keyNormScores(headOf(keys(), head), kDim);
+        difference.insert(difference.end(), d.begin(), d.end());
+        norm.insert(norm.end(), n.begin(), n.end());
+    }
+    CHECK(difference[0] == doctest::Approx(-0.464878).epsilon(1e-5));
+    CHECK(difference[24] == doctest::Approx(-0.303218).epsilon(1e-5));
+    // The anchor is the mean of the keys at length 1, so its length is their mean cosine with it.
+    const std::vector<double> lengths{0.167804, 0.269571};
+    for (std::size_t head = 0; head < kKvHeads; ++head) {
+        const auto begin = difference.begin() + static_cast<std::ptrdiff_t>(head * kTokens);
+        CHECK(-std::accumulate(begin, begin + kTokens, 0.0) / kTokens ==
+              doctest::Approx(lengths[head]).epsilon(1e-5));
+    }
+    const HeadLists different = selectUniform(scoresOf(difference), 8);
+    CHECK(different[0] == List{2, 8, 10, 11, 12, 13, 17, 18});
+    CHECK(different[1] == List{6, 8, 9, 11, 12, 15, 16, 21});
+    const HeadLists small = selectUniform(scoresOf(norm), 8);
+    CHECK(small[0] == List{3, 4, 6, 8, 10, 16, 20, 23});
+    CHECK(small[1] == List{0, 1, 2, 10, 11, 14, 17, 23});
+    const std::vector<float> equal(4 * kDim, 0.5F);
+    for (const float score : keyDifferenceScores(equal, kDim))
         CHECK(score == doctest::Approx(-1));
 }
 
