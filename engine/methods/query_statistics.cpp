@@ -34,7 +34,25 @@ Matrix transposed(std::span<const double> matrix, std::size_t dim)
     return out;
 }
 
-constexpr std::size_t kKeysAtOnce = 128; // of a piece
+/// For each place of a head the one that RoPE turns it with, or itself where it is not turned.
+std::vector<std::size_t> partnersOf(std::size_t headDim, const Rotation& rotate)
+{
+    std::vector<float> turned(headDim * headDim); // unit vectors
+    for (std::size_t c = 0; c < headDim; ++c)
+        turned[c * headDim + c] = 1.0F;
+    rotate(turned, std::vector<std::int32_t>(headDim, 1));
+    std::vector<std::size_t> partners(headDim);
+    for (std::size_t c = 0; c < headDim; ++c) {
+        partners[c] = c;
+        for (std::size_t row = 0; row < headDim; ++row) {
+            if (row != c && turned[c * headDim + row] != 0.0F)
+                partners[c] = row;
+        }
+    }
+    return partners;
+}
+
+constexpr std::size_t kKeysAtOnce = 256; // of a piece
 
 /// The softmax of the logits is added to the scores, divided by the number of query heads.
 void addSoftmax(std::vector<float>& scores, std::vector<float>& logits, std::size_t heads,
@@ -110,18 +128,24 @@ bool QueryStatistics::restore(std::span<const double> state)
 std::vector<double> meanRotation(std::size_t headDim, std::int32_t first, std::uint32_t count,
                                  const Rotation& rotate)
 {
-    Matrix matrix(headDim * headDim);
-    std::vector<float> turned(headDim * headDim);
+    const std::vector<std::size_t> partners = partnersOf(headDim, rotate);
+    // Two vectors in place of all unit vectors: no place of the first is the partner of another.
+    std::vector<float> turned(2 * headDim * count);
+    std::vector<std::int32_t> positions;
+    const auto vectorOf = [&](std::size_t place) { return place > partners[place] ? 1U : 0U; };
     for (std::uint32_t step = 0; step < count; ++step) {
-        // Unit vectors, so vector c becomes column c of the rotation.
-        std::ranges::fill(turned, 0.0F);
+        positions.insert(positions.end(), 2, first + static_cast<std::int32_t>(step));
         for (std::size_t c = 0; c < headDim; ++c)
-            turned[c * headDim + c] = 1.0F;
-        const std::vector<std::int32_t> positions(headDim, first + static_cast<std::int32_t>(step));
-        rotate(turned, positions);
+            turned[(2 * step + vectorOf(c)) * headDim + c] = 1.0F;
+    }
+    rotate(turned, positions);
+    Matrix matrix(headDim * headDim);
+    for (std::uint32_t step = 0; step < count; ++step) {
         for (std::size_t c = 0; c < headDim; ++c) {
-            for (std::size_t row = 0; row < headDim; ++row)
-                matrix[row * headDim + c] += static_cast<double>(turned[c * headDim + row]) / count;
+            const float* column = &turned[(2 * step + vectorOf(c)) * headDim];
+            matrix[c * headDim + c] += static_cast<double>(column[c]) / count;
+            if (const std::size_t row = partners[c]; row != c)
+                matrix[row * headDim + c] += static_cast<double>(column[row]) / count;
         }
     }
     return matrix;

@@ -37,6 +37,29 @@ void addTile(double* matrix, const double* vectors, std::size_t count, std::size
     }
 }
 
+constexpr std::size_t kLanes = 4; // registers of a product, enough to hide an addition's delay
+
+/// To `total` the products of `vector` with 8 * Lanes columns from `begin` on of an upper matrix
+/// (dim, dim), place by place with the vector.
+template <std::size_t Lanes>
+__m256 addColumns(__m256 total, const float* vector, const float* matrix, std::size_t dim,
+                  std::size_t begin)
+{
+    __m256 product[Lanes];
+    for (std::size_t lane = 0; lane < Lanes; ++lane)
+        product[lane] = _mm256_setzero_ps();
+    for (std::size_t row = 0; row < begin + Lanes * 8; ++row) {
+        const __m256 factor = _mm256_broadcast_ss(vector + row);
+        const float* line = matrix + row * dim + begin;
+        for (std::size_t lane = 0; lane < Lanes; ++lane)
+            product[lane] =
+                _mm256_fmadd_ps(factor, _mm256_loadu_ps(line + lane * 8), product[lane]);
+    }
+    for (std::size_t lane = 0; lane < Lanes; ++lane)
+        total = _mm256_fmadd_ps(product[lane], _mm256_loadu_ps(vector + begin + lane * 8), total);
+    return total;
+}
+
 float sumOf(__m256 values)
 {
     const __m128 four =
@@ -69,26 +92,21 @@ void addProductsAvx2(double* matrix, const StridedVectors& vectors)
 void quadraticFormsAvx2(std::span<float> out, const float* vectors, const float* matrix,
                         std::size_t dim)
 {
+    // v^T M v has every product of two places twice: the upper half, doubled, is enough.
+    std::vector<float> upper(dim * dim);
+    for (std::size_t row = 0; row < dim; ++row) {
+        upper[row * dim + row] = matrix[row * dim + row];
+        for (std::size_t c = row + 1; c < dim; ++c)
+            upper[row * dim + c] = 2 * matrix[row * dim + c];
+    }
     for (std::size_t j = 0; j < out.size(); ++j) {
         const float* vector = vectors + j * dim;
         __m256 total = _mm256_setzero_ps();
-        // Up to 64 columns of the product at a time stay in eight registers.
-        for (std::size_t begin = 0; begin < dim; begin += 64) {
-            const std::size_t lanes = std::min<std::size_t>(64, dim - begin) / 8;
-            __m256 product[8];
-            for (std::size_t lane = 0; lane < lanes; ++lane)
-                product[lane] = _mm256_setzero_ps();
-            for (std::size_t row = 0; row < dim; ++row) {
-                const __m256 factor = _mm256_broadcast_ss(vector + row);
-                const float* line = matrix + row * dim + begin;
-                for (std::size_t lane = 0; lane < lanes; ++lane)
-                    product[lane] =
-                        _mm256_fmadd_ps(factor, _mm256_loadu_ps(line + lane * 8), product[lane]);
-            }
-            for (std::size_t lane = 0; lane < lanes; ++lane)
-                total = _mm256_fmadd_ps(product[lane], _mm256_loadu_ps(vector + begin + lane * 8),
-                                        total);
-        }
+        std::size_t begin = 0;
+        for (; begin + kLanes * 8 <= dim; begin += kLanes * 8)
+            total = addColumns<kLanes>(total, vector, upper.data(), dim, begin);
+        for (; begin < dim; begin += 8)
+            total = addColumns<1>(total, vector, upper.data(), dim, begin);
         out[j] = sumOf(total);
     }
 }
