@@ -41,7 +41,7 @@ void bench(const CommonOptions& common, const BenchArguments& arguments)
         {"WHAT", "SECONDS", "TOKENS/S", "ACHIEVED", "LIMIT", "UNIT", "SHARE"}};
     for (const engine::BenchmarkRow& row : result.rows) {
         rows.push_back(rowJson(row));
-        table.push_back({row.what, numberText(row.seconds, 2),
+        table.push_back({row.what, numberText(row.seconds, row.seconds < 0.1 ? 5 : 2),
                          row.tokensPerSecond > 0 ? numberText(row.tokensPerSecond, 1) : "-",
                          numberText(row.achieved, 1), numberText(row.limit, 1), row.unit,
                          percentText(row.fraction())});

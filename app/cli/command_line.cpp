@@ -1,5 +1,6 @@
 #include "app/cli/command_line.h"
 
+#include "app/cli/bad_use.h"
 #include "app/cli/commands.h"
 
 #include <CLI/CLI.hpp>
@@ -31,18 +32,23 @@ struct Arguments
     RecordId id = 0;
 };
 
+void addCommonOptions(CLI::App& command, CommonOptions& common)
+{
+    command.add_option("--data-dir", common.dataDir, "Folder of the library")->type_name("DIR");
+    command.add_flag("--json", common.json, "Print the result as JSON");
+    command.add_flag("--quiet", common.quiet, "No progress");
+    command.add_option("--device", common.device, "What computes")
+        ->check(oneOf({"auto", "cpu", "cuda"}))
+        ->type_name("auto|cpu|cuda");
+    command.add_option("--threads", common.threads, "Threads; 0 takes all cores")
+        ->check(between(0, 1024));
+}
+
 CLI::App* addCommand(CLI::App& app, Arguments& arguments, const std::string& name,
                      const std::string& description)
 {
     CLI::App* command = app.add_subcommand(name, description);
-    CommonOptions& common = arguments.common;
-    command->add_option("--data-dir", common.dataDir, "Folder of the library");
-    command->add_flag("--json", common.json, "Print the result as JSON");
-    command->add_flag("--quiet", common.quiet, "No progress");
-    command->add_option("--device", common.device, "auto, cpu or cuda")
-        ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
-    command->add_option("--threads", common.threads, "Threads; 0 takes all cores")
-        ->check(CLI::Range(0U, 1024U));
+    addCommonOptions(*command, arguments.common);
     return command;
 }
 
@@ -70,27 +76,27 @@ void addLibraryCommands(CLI::App& app, Arguments& a)
     });
 
     CLI::App* contexts = addCommand(app, a, "contexts", "List what has been prepared");
-    contexts->add_option("--document", a.id, "Only of this document");
+    contexts->add_option("--document", a.id, "Only of this document")->check(recordId());
     contexts->callback([&a] { listContexts(a.common, a.id); });
 
     CLI::App* conversations = addCommand(app, a, "conversations", "List the conversations");
-    conversations->add_option("--document", a.id, "Only about this document");
+    conversations->add_option("--document", a.id, "Only about this document")->check(recordId());
     conversations->callback([&a] { listConversations(a.common, a.id); });
 
     CLI::App* show = addCommand(app, a, "show", "Print a conversation");
-    show->add_option("CONVERSATION", a.id, "Its id")->required();
+    show->add_option("CONVERSATION", a.id, "Its id")->check(recordId())->required();
     show->callback([&a] { showConversation(a.common, a.id); });
 
     CLI::App* inspect = addCommand(app, a, "inspect", "What a context kept, and what it cost");
-    inspect->add_option("CONTEXT", a.id, "Its id")->required();
+    inspect->add_option("CONTEXT", a.id, "Its id")->check(recordId())->required();
     inspect->callback([&a] { inspectContext(a.common, a.id); });
 
     CLI::App* verify = addCommand(app, a, "verify", "Check stored contexts for damage");
-    verify->add_option("CONTEXT", a.id, "Its id; all without one");
+    verify->add_option("CONTEXT", a.id, "Its id; all without one")->check(recordId());
     verify->callback([&a] { verifyContexts(a.common, a.id); });
 
     CLI::App* remove = addCommand(app, a, "remove", "Remove a document, context or conversation");
-    remove->add_option("ID", a.id, "Its id")->required();
+    remove->add_option("ID", a.id, "Its id")->check(recordId())->required();
     remove->callback([&a] { removeRecord(a.common, a.id); });
 }
 
@@ -98,39 +104,51 @@ void addPrepare(CLI::App& app, Arguments& a)
 {
     CLI::App* prepareCommand = addCommand(app, a, "prepare", "Read a document once and keep it");
     PrepareArguments& p = a.prepare;
-    prepareCommand->add_option("DOC", p.document, "Id of the document")->required();
-    prepareCommand->add_option("--model", p.model, "GGUF file; the embedded reader without one");
+    prepareCommand->add_option("DOC", p.document, "Id of the document")
+        ->check(recordId())
+        ->required();
+    prepareCommand->add_option("--model", p.model, "GGUF file; the embedded reader without one")
+        ->type_name("FILE");
     prepareCommand->add_option("--method", p.method, "What decides what is kept; see methods");
     CLI::Option* keep =
         prepareCommand->add_option("--keep", p.keep, "Share of the document to keep, (0, 1]");
-    prepareCommand->add_option("--budget", p.budget, "Pairs per head on average, instead of --keep")
+    prepareCommand
+        ->add_option("--budget", p.budget,
+                     "Tokens to keep in every head on average, instead of --keep")
         ->excludes(keep)
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
+        ->check(between(1, double{1ULL << 40U}));
     prepareCommand->add_option("--store", p.store,
                                "f16, int8, kivi4 or kivi2; with +coded smaller on disk");
-    prepareCommand->add_option("--set", p.settings, "A setting of the method: key=value");
+    prepareCommand->add_option("--set", p.settings, "A setting of the method: key=value")
+        ->type_name("KEY=VALUE");
     prepareCommand->add_option("--pin", p.pins, "Pages kept whole, counted from 1: 3-5 or 7")
         ->delimiter(',');
-    prepareCommand->add_option("--head-table", p.headTable,
-                               "File of the command head-table, for kvzip-head and duo-attention");
+    prepareCommand
+        ->add_option("--head-table", p.headTable,
+                     "File of the command head-table, for kvzip-head and duo-attention")
+        ->type_name("FILE");
     prepareCommand->add_option("--question", p.question,
                                "What will be asked, for methods made for one (homer, gemfilter)");
     prepareCommand->callback([&a] { prepare(a.common, a.prepare); });
 
     CLI::App* heads = addCommand(app, a, "head-table",
                                  "Measure on a document which heads of a model are worth most");
-    heads->add_option("DOC", a.headTable.document, "Id of the document")->required();
-    heads->add_option("--model", a.headTable.model, "GGUF file; the embedded reader without one");
-    heads->add_option("--out", a.headTable.out, "File to write")->required();
+    heads->add_option("DOC", a.headTable.document, "Id of the document")
+        ->check(recordId())
+        ->required();
+    heads->add_option("--model", a.headTable.model, "GGUF file; the embedded reader without one")
+        ->type_name("FILE");
+    heads->add_option("--out", a.headTable.out, "File to write")->type_name("FILE")->required();
     heads->callback([&a] { measureHeads(a.common, a.headTable); });
 
     LayerSimilarityArguments& l = a.layerSimilarity;
     CLI::App* layers =
         addCommand(app, a, "layer-similarity",
                    "Compare on a document how the layers of a model attend, for pod");
-    layers->add_option("DOC", l.document, "Id of the document")->required();
-    layers->add_option("--model", l.model, "GGUF file; the embedded reader without one");
-    layers->add_option("--set", l.settings, "A setting of pod: key=value");
+    layers->add_option("DOC", l.document, "Id of the document")->check(recordId())->required();
+    layers->add_option("--model", l.model, "GGUF file; the embedded reader without one")
+        ->type_name("FILE");
+    layers->add_option("--set", l.settings, "A setting of pod: key=value")->type_name("KEY=VALUE");
     layers->callback([&a] { compareLayers(a.common, a.layerSimilarity); });
 }
 
@@ -138,16 +156,19 @@ void addAsk(CLI::App& app, Arguments& a)
 {
     CLI::App* askCommand = addCommand(app, a, "ask", "Ask a prepared document");
     AskArguments& q = a.ask;
-    askCommand->add_option("DOC", q.document, "Id of the document")->required();
+    askCommand->add_option("DOC", q.document, "Id of the document")->check(recordId())->required();
     askCommand->add_option("QUESTION", q.question, "The question")->required();
-    askCommand->add_option("--context", q.context, "The newest ready one without it");
-    askCommand->add_option("--conversation", q.conversation, "Go on with this conversation");
-    askCommand->add_option("--model", q.model, "Where the model's file is now, if it has moved");
+    askCommand->add_option("--context", q.context, "The newest ready one without it")
+        ->check(recordId());
+    askCommand->add_option("--conversation", q.conversation, "Go on with this conversation")
+        ->check(recordId());
+    askCommand->add_option("--model", q.model, "Where the model's file is now, if it has moved")
+        ->type_name("FILE");
     askCommand->add_option("--max-tokens", q.options.maxTokens, "Length of the answer at most")
-        ->check(CLI::Range(1U, 1U << 20U));
+        ->check(between(1, 1U << 20U));
     askCommand
         ->add_option("--temperature", q.options.temperature, "0 is always the likeliest token")
-        ->check(CLI::Range(0.0F, 5.0F));
+        ->check(between(0, 5));
     askCommand->add_option("--seed", q.options.seed, "For temperatures above 0");
     askCommand->add_option("--stop", q.options.stopStrings, "End the answer before this text");
     askCommand->add_flag("--raw", q.options.raw, "Send the question without a chat template");
@@ -158,7 +179,8 @@ void addBench(CLI::App& app, Arguments& a)
 {
     CLI::App* benchCommand =
         addCommand(app, a, "bench", "Speed as a share of this machine's limits");
-    benchCommand->add_option("--model", a.bench.model, "GGUF file; random weights without one");
+    benchCommand->add_option("--model", a.bench.model, "GGUF file; random weights without one")
+        ->type_name("FILE");
     benchCommand->add_option("--prompt", a.bench.prompts, "Prompt lengths in tokens")
         ->delimiter(',');
     benchCommand->add_option("--generate", a.bench.generate, "Tokens to decode; 0 leaves it out");
@@ -177,7 +199,7 @@ void addBench(CLI::App& app, Arguments& a)
     benchCommand
         ->add_option("--shape", m.shape,
                      "With --methods: layers of random weights like those of 135m or 1b parameters")
-        ->check(CLI::IsMember({"135m", "1b"}))
+        ->check(oneOf({"135m", "1b"}))
         ->needs(methods);
     benchCommand
         ->add_option("--set", m.settings,
@@ -233,7 +255,7 @@ void addTools(CLI::App& app, Arguments& a)
     });
 
     CLI::App* tokens = addCommand(app, a, "tokenize", "Token ids of a text");
-    tokens->add_option("--model", a.tokenize.model, "GGUF file")->required();
+    tokens->add_option("--model", a.tokenize.model, "GGUF file")->type_name("FILE")->required();
     tokens->add_flag("--add-special", a.tokenize.addSpecial,
                      "Add the tokens the model starts with");
     tokens->add_flag("--parse-special", a.tokenize.parseSpecial, "Read control tokens in the text");
@@ -241,7 +263,9 @@ void addTools(CLI::App& app, Arguments& a)
     tokens->callback([&a] { tokenize(a.common, a.tokenize); });
 
     CLI::App* logitsCommand = addCommand(app, a, "logits", "Logits after given token ids");
-    logitsCommand->add_option("--model", a.logits.model, "GGUF file")->required();
+    logitsCommand->add_option("--model", a.logits.model, "GGUF file")
+        ->type_name("FILE")
+        ->required();
     logitsCommand->add_option("--ids", a.logits.ids, "Ids, separated by commas")
         ->required()
         ->delimiter(',');
@@ -256,7 +280,8 @@ void addEval(CLI::App& app, Arguments& a)
     CLI::App* command =
         addCommand(app, a, "eval", "How well each method keeps what is asked later");
     EvalArguments& e = a.eval;
-    command->add_option("--model", e.model, "GGUF file; the embedded reader without one");
+    command->add_option("--model", e.model, "GGUF file; the embedded reader without one")
+        ->type_name("FILE");
     command->add_option("--methods", e.methods, "Ids; every query-agnostic one without it")
         ->delimiter(',');
     command->add_option("--keep", e.keep, "Shares to keep, (0, 1]")->delimiter(',');
@@ -270,8 +295,8 @@ void addEval(CLI::App& app, Arguments& a)
     command->add_option("--documents", e.documents, "Of each length");
     command->add_option("--seed", e.seed, "Of the first document");
     command->add_option("--store", e.store, "f16, int8, kivi4 or kivi2");
-    command->add_option("--corpus", e.corpus, "Text file to hide the facts in");
-    command->add_option("--out", e.out, "Folder for results.csv and table.md");
+    command->add_option("--corpus", e.corpus, "Text file to hide the facts in")->type_name("FILE");
+    command->add_option("--out", e.out, "Folder for results.csv and table.md")->type_name("DIR");
     command->add_flag("--resume", e.resume, "Go on with the results in that folder");
     command->callback([&a] { evaluate(a.common, a.eval); });
 }
@@ -285,28 +310,6 @@ int report(const CommonOptions& common, const std::string& sentence, int code,
     return code;
 }
 
-/// What is wrong with the words of the command line, and where to read how it is right.
-std::string badUseSentence(const CLI::App& app, const std::vector<std::string>& words,
-                           const CLI::ParseError& error)
-{
-    constexpr std::string_view kConversion = "Could not convert: ";
-    const auto commands = app.get_subcommands(
-        [&](const CLI::App* each) { return !words.empty() && each->get_name() == words[0]; });
-    const CLI::App* command = commands.empty() ? nullptr : commands.front();
-    const std::string help =
-        std::string("epitome ") + (command == nullptr ? "" : command->get_name() + " ") + "--help";
-    std::string what = error.what();
-    if (command == nullptr && !words.empty() && !words[0].starts_with('-'))
-        what = "\"" + words[0] + "\" is not a command of Epitome";
-    else if (command == nullptr)
-        what = "There is no command";
-    else if (const std::size_t equals = what.find(" = ");
-             what.starts_with(kConversion) && equals != std::string::npos)
-        what = what.substr(kConversion.size(), equals - kConversion.size()) +
-               " must be a number, and \"" + what.substr(equals + 3) + "\" is none";
-    return what + ". Run \"" + help + "\" to see how it is used.";
-}
-
 } // namespace
 
 int runCommandLine(int argc, char** argv)
@@ -316,14 +319,22 @@ int runCommandLine(int argc, char** argv)
                  "epitome");
     app.require_subcommand(1);
     app.set_version_flag("--version", EPITOME_VERSION);
+    addCommonOptions(app, arguments.common); // they may also stand before the command
     addModels(app, arguments);
     addLibraryCommands(app, arguments);
     addPrepare(app, arguments);
     addAsk(app, arguments);
     addTools(app, arguments);
     addEval(app, arguments);
+    checkValues(app);
     try {
         app.parse(argc, argv);
+        // A full disk must not look like a result.
+        if (!std::cout.flush()) {
+            throw engine::Error(engine::ErrorCode::DiskFull,
+                                "The result could not be written to its end. Make room where "
+                                "standard output goes to, or send it elsewhere.");
+        }
         return 0;
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0)

@@ -32,6 +32,25 @@ engine::LoadOptions loadOptions(const CommonOptions& common)
     return options;
 }
 
+nlohmann::json citationsJson(const std::vector<CitationRecord>& citations)
+{
+    nlohmann::json list = nlohmann::json::array();
+    for (const CitationRecord& citation : citations) {
+        list.push_back({{"page_index", citation.pageIndex},
+                        {"page_label", citation.pageLabel},
+                        {"quote", citation.quote}});
+    }
+    return list;
+}
+
+void printCitations(const Output& output, const std::vector<CitationRecord>& citations)
+{
+    for (const CitationRecord& citation : citations) {
+        output.line("  page " + citation.pageLabel +
+                    (citation.quote.empty() ? "" : ": \"" + citation.quote + "\""));
+    }
+}
+
 std::map<std::string, double> parseSettings(const std::string& method,
                                             const std::vector<std::string>& settings)
 {

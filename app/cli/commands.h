@@ -165,6 +165,9 @@ void evaluate(const CommonOptions& common, const EvalArguments& arguments);
 Output outputOf(const CommonOptions& common);
 std::unique_ptr<Library> openLibrary(const CommonOptions& common, OpenMode mode);
 engine::LoadOptions loadOptions(const CommonOptions& common);
+/// The citations of an answer, as the commands ask and show print them.
+nlohmann::json citationsJson(const std::vector<CitationRecord>& citations);
+void printCitations(const Output& output, const std::vector<CitationRecord>& citations);
 /// "key=value" pairs, checked by the method's table. Throws BadInput.
 std::map<std::string, double> parseSettings(const std::string& method,
                                             const std::vector<std::string>& settings);

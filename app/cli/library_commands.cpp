@@ -41,17 +41,6 @@ json contextJson(const ContextRecord& context)
             {"state", toText(context.state)}};
 }
 
-json citationsJson(const std::vector<CitationRecord>& citations)
-{
-    json list = json::array();
-    for (const CitationRecord& citation : citations) {
-        list.push_back({{"page_index", citation.pageIndex},
-                        {"page_label", citation.pageLabel},
-                        {"quote", citation.quote}});
-    }
-    return list;
-}
-
 /// One file of an import; its sentence for a person when something is worth saying.
 json importOne(Library& library, const Output& output, const std::string& file)
 {
@@ -70,8 +59,8 @@ json importOne(Library& library, const Output& output, const std::string& file)
                     std::to_string(added.duplicateOf) + ", \"" + document.title + "\".");
     } else {
         output.line("Document " + std::to_string(document.id) + ": \"" + document.title + "\", " +
-                    std::to_string(document.pages) + " pages, " + std::to_string(document.words) +
-                    " words." + (document.stateText.empty() ? "" : " " + document.stateText));
+                    counted(document.pages, "page") + ", " + counted(document.words, "word") + "." +
+                    (document.stateText.empty() ? "" : " " + document.stateText));
     }
     for (const std::string& warning : document.warnings)
         output.line("  " + warning);
@@ -198,8 +187,7 @@ void showConversation(const CommonOptions& common, RecordId conversation)
                         {"status", toText(message.status)},
                         {"citations", citationsJson(message.citations)}});
         output.line((message.role == MessageRole::User ? "You: " : "Answer: ") + message.text);
-        for (const CitationRecord& citation : message.citations)
-            output.line("  page " + citation.pageLabel + ": " + citation.quote);
+        printCitations(output, message.citations);
         if (message.role == MessageRole::Assistant)
             output.line("");
     }

@@ -15,7 +15,7 @@ using Rows = std::vector<std::vector<std::string>>;
 std::string shortNumber(double value)
 {
     std::array<char, 32> buffer{};
-    std::snprintf(buffer.data(), buffer.size(), "%g", value);
+    std::snprintf(buffer.data(), buffer.size(), "%.10g", value);
     return buffer.data();
 }
 

@@ -50,7 +50,16 @@ void listModels(const CommonOptions& common)
                         model.info.supported ? "yes" : "no", model.info.path.string()});
     }
     output.value({{"models", list}});
+    if (list.empty()) {
+        output.line("There is no model on this computer. Put a GGUF file into " +
+                    (data / "models").string() + ".");
+        return;
+    }
     output.table(rows);
+    for (const json& each : list) {
+        if (!each["supported"].get<bool>())
+            output.line(each["reason"].get<std::string>());
+    }
 }
 
 void showModel(const CommonOptions& common, const std::string& file)

@@ -1,5 +1,7 @@
 #include "app/cli/output.h"
 
+#include "app/cli/text_width.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,11 +11,28 @@
 #include <unistd.h>
 
 namespace app {
+namespace {
+
+/// Whether the cells below the header are numbers, perhaps with a unit: these stand at the right.
+bool holdsNumbers(const std::vector<std::vector<std::string>>& rows, std::size_t column)
+{
+    bool some = false;
+    for (auto row = rows.begin() + 1; row < rows.end(); ++row) {
+        const std::string cell = column < row->size() ? (*row)[column] : "";
+        const bool isNumber = !cell.empty() && cell.front() >= '0' && cell.front() <= '9';
+        if (!isNumber && cell != "-")
+            return false;
+        some = some || isNumber;
+    }
+    return some;
+}
+
+} // namespace
 
 void Output::line(std::string_view text) const
 {
     if (!m_json)
-        std::cout << text << '\n';
+        std::cout << withoutControls(text) << '\n';
 }
 
 void Output::value(const nlohmann::json& json) const
@@ -25,7 +44,7 @@ void Output::value(const nlohmann::json& json) const
 void Output::stream(std::string_view text) const
 {
     if (!m_json)
-        std::cout << text << std::flush;
+        std::cout << withoutControls(text) << std::flush;
 }
 
 bool Output::isTerminal()
@@ -62,17 +81,25 @@ void Output::table(const std::vector<std::vector<std::string>>& rows) const
     std::vector<std::size_t> widths(rows.front().size());
     for (const auto& row : rows) {
         for (std::size_t column = 0; column < row.size(); ++column)
-            widths[column] = std::max(widths[column], row[column].size());
+            widths[column] = std::max(widths[column], columnsOf(row[column]));
     }
+    std::vector<bool> right;
+    for (std::size_t column = 0; column < widths.size(); ++column)
+        right.push_back(holdsNumbers(rows, column));
     for (const auto& row : rows) {
         std::string text;
         for (std::size_t column = 0; column < row.size(); ++column) {
-            text += row[column];
-            if (column + 1 < row.size())
-                text.append(widths[column] - row[column].size() + 2, ' ');
+            const std::string space(widths[column] - columnsOf(row[column]), ' ');
+            text += right[column] ? space + row[column] : row[column] + space;
+            text += "  ";
         }
-        std::cout << text << '\n';
+        line(text.substr(0, text.find_last_not_of(' ') + 1));
     }
+}
+
+std::string counted(std::uint64_t count, const std::string& noun)
+{
+    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 std::string numberText(double value, int digits)

@@ -21,7 +21,7 @@ public:
     /// Whether progress overwrites itself; otherwise each call is a line.
     static bool isTerminal();
 
-    /// A result line on standard output; nothing with --json.
+    /// A result line on standard output, without control characters; nothing with --json.
     void line(std::string_view text) const;
     /// The result as JSON on standard output; nothing without --json.
     void value(const nlohmann::json& json) const;
@@ -34,7 +34,7 @@ public:
     /// What a person has to know beside the result: a line on standard error that stays; nothing
     /// with --json.
     void notice(const std::string& text) const;
-    /// A table with a header; columns as wide as they need to be.
+    /// A table with a header; columns as wide as they need to be, numbers at the right.
     void table(const std::vector<std::vector<std::string>>& rows) const;
 
 private:
@@ -50,6 +50,8 @@ std::string durationText(double seconds);
 std::string percentText(double fraction);
 /// "2026-11-27 18:20", local time, from milliseconds since 1970.
 std::string timeText(std::int64_t milliseconds);
+/// "1 page", "12 pages".
+std::string counted(std::uint64_t count, const std::string& noun);
 /// A number with the given digits behind the point.
 std::string numberText(double value, int digits);
 

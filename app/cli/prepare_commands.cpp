@@ -17,16 +17,18 @@ std::string progressText(const PrepareStatus& status)
     std::string text = status.progress.phase + ": " + std::to_string(status.progress.tokensDone) +
                        " of " + std::to_string(status.progress.tokensTotal) + " tokens, " +
                        percentText(status.progress.fraction) + " of all the work";
-    if (status.remainingSeconds >= 0)
+    if (status.remainingSeconds >= 1)
         text += ", about " + durationText(status.remainingSeconds) + " left";
     return text;
 }
 
 [[noreturn]] void refusePin(const std::string& pin, std::size_t pages)
 {
-    throw engine::Error(engine::ErrorCode::BadInput,
-                        "\"" + pin + "\" names no pages of the document. It has the pages 1 to " +
-                            std::to_string(pages) + "; write --pin 7 or --pin 3-5.");
+    throw engine::Error(
+        engine::ErrorCode::BadInput,
+        "\"" + pin + "\" names no pages of the document. It has " + counted(pages, "page") +
+            "; write a page as in --pin 1" +
+            (pages < 2 ? "" : ", or several as in --pin 1-" + std::to_string(pages)) + ".");
 }
 
 /// "3-5" or "7": first and last page, counted from 1.
@@ -98,12 +100,6 @@ std::filesystem::path modelPath(const std::string& given)
 
 json answerJson(const Answered& answered)
 {
-    json citations = json::array();
-    for (const CitationRecord& citation : answered.citations) {
-        citations.push_back({{"page_index", citation.pageIndex},
-                             {"page_label", citation.pageLabel},
-                             {"quote", citation.quote}});
-    }
     return {{"answer", answered.answer.text},
             {"conversation", answered.conversationId},
             {"tokens_in_context", answered.facts.tokensInContext},
@@ -112,7 +108,7 @@ json answerJson(const Answered& answered)
             {"first_token_seconds", answered.facts.firstTokenSeconds},
             {"tokens_per_second", answered.facts.tokensPerSecond},
             {"device", answered.facts.device},
-            {"citations", citations}};
+            {"citations", citationsJson(answered.citations)}};
 }
 
 } // namespace
@@ -183,14 +179,13 @@ void ask(const CommonOptions& common, const AskArguments& arguments)
                        arguments.options, [&](std::string_view text) { output.stream(text); }, {});
     output.value(answerJson(answered));
     output.line(answered.answer.text.empty() ? "(The document gave no answer.)" : "");
-    for (const CitationRecord& citation : answered.citations) {
-        output.line("  page " + citation.pageLabel +
-                    (citation.quote.empty() ? "" : ": \"" + citation.quote + "\""));
-    }
+    printCitations(output, answered.citations);
     output.line("  re-read " + std::to_string(answered.facts.tokensReread) + " of " +
                 std::to_string(record.tokens) + " tokens, first word after " +
                 durationText(answered.facts.firstTokenSeconds) + ", " +
-                numberText(answered.facts.tokensPerSecond, 1) + " tokens/s, " +
+                (answered.answer.tokens < 2
+                     ? ""
+                     : numberText(answered.facts.tokensPerSecond, 1) + " tokens/s, ") +
                 answered.facts.device + ", conversation " +
                 std::to_string(answered.conversationId));
 }

@@ -20,6 +20,22 @@ MessageRecord message(RecordId conversation, RecordId parent, MessageRole role,
     return record;
 }
 
+/// What a conversation said so far. Throws BadInput when it is about another document: its answers
+/// would be taken for this one's.
+std::vector<MessageRecord> messagesAbout(const Library& library, RecordId document,
+                                         RecordId conversation)
+{
+    const RecordId other = library.conversation(conversation).documentId;
+    if (other != document) {
+        throw engine::Error(engine::ErrorCode::BadInput,
+                            "Conversation " + std::to_string(conversation) + " is about document " +
+                                std::to_string(other) + ", not about document " +
+                                std::to_string(document) +
+                                ". Go on with it there, or start a new one.");
+    }
+    return library.messages(conversation);
+}
+
 } // namespace
 
 ContextRecord chooseContext(const Library& library, RecordId documentId, RecordId contextId)
@@ -109,7 +125,7 @@ Answered answerQuestion(Library& library, const OpenContext& open, RecordId conv
     if (conversationId == 0)
         conversationId = library.startConversation(open.record.documentId, open.record.id);
     else
-        earlier = library.messages(conversationId);
+        earlier = messagesAbout(library, open.record.documentId, conversationId);
     engine::Conversation conversation(open.model, open.context, exchangesOf(earlier));
     const RecordId parent = earlier.empty() ? 0 : earlier.back().id;
     const RecordId questionId = library.appendMessage(

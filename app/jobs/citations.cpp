@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 namespace app {
 namespace {
@@ -12,6 +13,11 @@ namespace {
 constexpr std::size_t kQuoteWords = 4;
 /// Share of a sentence's attention on one page above which the page is named without a quote.
 constexpr double kClearShare = 0.5;
+/// Words of at least so many letters, on at most one page in kRarePages, tell pages apart.
+constexpr std::size_t kTellingLetters = 5;
+constexpr std::size_t kRarePages = 4;
+/// Telling words that a sentence and a page must share for the page to be named without a quote.
+constexpr std::size_t kSharedWords = 2;
 
 struct Match
 {
@@ -56,6 +62,65 @@ std::vector<Match> occurrences(const NormalisedText& text, const std::string& qu
             found.push_back({at, at + quote.size()});
     }
     return found;
+}
+
+/// For comparing words: ASCII letters only, which is enough to find one again at a sentence's
+/// beginning.
+std::string lowerCase(std::string_view text)
+{
+    std::string lower(text);
+    std::ranges::transform(lower, lower.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return lower;
+}
+
+/// The distinct longer words of a sentence, and its numbers, in lower case.
+std::set<std::string> longWords(std::string_view sentence)
+{
+    std::set<std::string> words;
+    const std::string lower = lowerCase(sentence);
+    for (auto begin = lower.begin(); begin != lower.end();) {
+        begin = std::find_if(begin, lower.end(), isWordByte);
+        const auto end = std::find_if_not(begin, lower.end(), isWordByte);
+        const std::string word(begin, end);
+        const bool hasDigit = word.find_first_of("0123456789") != std::string::npos;
+        if (word.size() >= kTellingLetters || hasDigit)
+            words.insert(word);
+        begin = end;
+    }
+    return words;
+}
+
+/// The pages that hold a word; `lower` is the document's text in lower case.
+std::vector<std::size_t> pagesWith(std::span<const PageRecord> pages, const std::string& lower,
+                                   const std::string& word)
+{
+    std::vector<std::size_t> found;
+    for (std::size_t at = lower.find(word); at != std::string::npos;) {
+        std::size_t next = at + 1;
+        if (standsAlone(lower, at, at + word.size())) {
+            found.push_back(pageIndexOf(pages, static_cast<std::uint32_t>(at)));
+            next = std::max<std::size_t>(next, pages[found.back()].range.end);
+        }
+        at = lower.find(word, next);
+    }
+    return found;
+}
+
+/// Whether a page and a sentence that quotes nothing have to do with each other: attention always
+/// falls somewhere, also that of "That is not in this document."
+bool sharesTellingWords(const CitedDocument& document, std::string_view sentence, std::size_t page)
+{
+    const std::string lower = lowerCase(document.text);
+    std::size_t shared = 0;
+    for (const std::string& word : longWords(sentence)) {
+        const auto pages = pagesWith(document.pages, lower, word);
+        if (pages.size() * kRarePages <= document.pages.size() &&
+            std::ranges::find(pages, page) != pages.end())
+            ++shared;
+    }
+    return shared >= kSharedWords;
 }
 
 std::vector<std::string> splitWords(const std::string& sentence)
@@ -121,7 +186,7 @@ bool continues(const CitedDocument& document, const CitationRecord& last,
     return NormalisedText(between).text().find_first_not_of(' ') == std::string::npos;
 }
 
-std::optional<CitationRecord> citePage(const CitedDocument& document,
+std::optional<CitationRecord> citePage(const CitedDocument& document, std::string_view sentence,
                                        const engine::Evidence& evidence)
 {
     std::map<std::size_t, double> massOfPage;
@@ -132,7 +197,8 @@ std::optional<CitationRecord> citePage(const CitedDocument& document,
     }
     const auto best =
         std::ranges::max_element(massOfPage, {}, [](const auto& e) { return e.second; });
-    if (best == massOfPage.end() || best->second < kClearShare)
+    if (best == massOfPage.end() || best->second < kClearShare ||
+        !sharesTellingWords(document, sentence, best->first))
         return std::nullopt;
     CitationRecord citation;
     citation.pageIndex = best->first;
@@ -153,7 +219,7 @@ std::optional<CitationRecord> citeSentence(const CitedDocument& document,
         return std::nullopt;
     const auto found = longestOccurrences(text, wanted);
     if (found.empty())
-        return citePage(document, evidence);
+        return citePage(document, wanted, evidence);
     const auto mass = [&](const Match& match) {
         return massIn(document, evidence, text.original(match.begin, match.end));
     };

@@ -21,9 +21,10 @@ struct CitedDocument
 /// behind the other on the same page share one. A sentence (or its
 /// longest part of at least four words) that stands in the document word for word is cited there;
 /// among several places the one that the answer's attention fell on most is taken. A sentence that
-/// is not there word for word gets the page that holds most of its attention, if that is clear,
-/// without a quote: a mark on the wrong words would be worse than none. Page numbers never come
-/// from the answer's own words.
+/// is not there word for word gets the page that holds most of its attention, if that is clear and
+/// the page shares two words with it that few other pages have, without a quote: a mark on the
+/// wrong words would be worse than none. A sentence that says that nothing was found cites nothing.
+/// Page numbers never come from the answer's own words.
 std::vector<CitationRecord> findCitations(const CitedDocument& document,
                                           const engine::Answer& answer);
 

@@ -31,7 +31,8 @@ void throwNoSuchRecord(std::string_view what, RecordId id)
 {
     throw engine::Error(engine::ErrorCode::NotFound,
                         "There is no " + std::string(what) + " " + std::to_string(id) +
-                            " in the library; it may have been removed.");
+                            " in the library; it may have been removed. The list of " +
+                            std::string(what) + "s shows what there is.");
 }
 
 std::span<const std::byte> pathBytes(const std::filesystem::path& path)

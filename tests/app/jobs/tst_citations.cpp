@@ -248,17 +248,31 @@ TEST_CASE("line breaks do not hide a quotation, and a sentence's longest quoted 
     CHECK(text.substr(found[0].range.begin, 6) == "at the");
 }
 
-TEST_CASE("what the document does not say is cited on the page of its attention, or nowhere")
+TEST_CASE("what is said in other words is cited on the page of its attention, without a quote")
 {
-    const std::string text = "One page about ships. Another page about gates.";
-    const std::vector<PageRecord> pages{{.index = 0, .label = "1", .range = {0, 22}},
-                                        {.index = 1, .label = "2", .range = {22, 47}}};
-    const std::vector<app::ByteRange> tokens{{0, 22}, {22, 47}};
-    const std::string answer = "Nothing of that kind was ever written.";
+    const std::vector<std::string> texts{
+        "A cargo of tin was lost off the cape.", "Nobody said that this document would be missed.",
+        "The captain sold his boat in March.", "That is not what was in the letter."};
+    std::string text;
+    std::vector<PageRecord> pages;
+    std::vector<app::ByteRange> tokens;
+    for (const std::string& each : texts) {
+        const auto begin = static_cast<std::uint32_t>(text.size());
+        text += each + "\n";
+        tokens.push_back({begin, static_cast<std::uint32_t>(text.size())});
+        pages.push_back({.index = pages.size(), .label = "p", .range = tokens.back()});
+    }
+    const std::string answer = "In March a boat was sold by its captain.";
     CHECK(app::findCitations({text, pages, tokens}, answerOf(answer)).empty());
-    const auto found = app::findCitations({text, pages, tokens}, answerOf(answer, {1}));
+    const auto found = app::findCitations({text, pages, tokens}, answerOf(answer, {2}));
     REQUIRE(found.size() == 1);
-    CHECK(found[0].pageIndex == 1);
+    CHECK(found[0].pageIndex == 2);
     CHECK(found[0].quote.empty());
     CHECK(found[0].range.begin == found[0].range.end);
+    // Attention on a page that has nothing to do with the sentence names no page.
+    CHECK(app::findCitations({text, pages, tokens}, answerOf(answer, {0})).empty());
+    for (std::uint32_t page = 0; page < texts.size(); ++page)
+        CHECK(app::findCitations({text, pages, tokens},
+                                 answerOf("That is not in this document.", {page}))
+                  .empty());
 }
