@@ -17,8 +17,8 @@ struct RestoreCost
 };
 
 /// Writes a context of the store's entries to a temporary file and measures taking it up again. The
-/// file is warm: the disk is not measured. `store` holds document rows only. Throws Error(DiskFull)
-/// when the file cannot be written.
-RestoreCost measureRestore(KvStore store, Transformer& transformer);
+/// file is warm: the disk is not measured. `entries` holds document rows only. Throws
+/// Error(DiskFull) when the file cannot be written.
+RestoreCost measureRestore(KvStore entries, Transformer& transformer);
 
 } // namespace engine

@@ -202,8 +202,7 @@ std::string evalMarkdown(const std::vector<EvalCell>& cells, const std::string& 
     for (const EvalCell& cell : cells)
         lengths.push_back(cell.length);
     std::ranges::sort(lengths);
-    const auto repeated = std::ranges::unique(lengths);
-    lengths.erase(repeated.begin(), repeated.end());
+    lengths.erase(std::unique(lengths.begin(), lengths.end()), lengths.end());
     for (const std::uint64_t length : lengths)
         text += "\n" + LengthTable(cells, length).markdown();
     return text;

@@ -81,12 +81,13 @@ Interval wilsonInterval(std::size_t successes, std::size_t trials)
 {
     if (trials == 0)
         return {};
-    constexpr double z = 1.959963984540054; // 97.5 % of a standard normal distribution
+    constexpr double kQuantile = 1.959963984540054; // 97.5 % of a standard normal distribution
     const auto n = static_cast<double>(trials);
     const double share = static_cast<double>(successes) / n;
-    const double centre = share + z * z / (2 * n);
-    const double spread = z * std::sqrt(share * (1 - share) / n + z * z / (4 * n * n));
-    const double scale = 1 + z * z / n;
+    const double centre = share + kQuantile * kQuantile / (2 * n);
+    const double spread =
+        kQuantile * std::sqrt(share * (1 - share) / n + kQuantile * kQuantile / (4 * n * n));
+    const double scale = 1 + kQuantile * kQuantile / n;
     return {std::max(0.0, (centre - spread) / scale), std::min(1.0, (centre + spread) / scale)};
 }
 

@@ -88,7 +88,7 @@ std::vector<Widened> GgufValueReader::readNumbers(std::uint64_t count)
     m_cursor.requireItems(count, sizeof(Stored));
     std::vector<Widened> numbers(static_cast<std::size_t>(count));
     for (Widened& number : numbers) {
-        number = m_cursor.read<Stored>();
+        number = static_cast<Widened>(m_cursor.read<Stored>());
     }
     return numbers;
 }

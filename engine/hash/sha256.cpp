@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <string_view>
 
 namespace engine {
 namespace {
@@ -90,7 +91,7 @@ std::string Sha256::hexDigest() const
     }
     padded.update(bits);
 
-    constexpr char kDigits[] = "0123456789abcdef";
+    constexpr std::string_view kDigits = "0123456789abcdef";
     std::string digest;
     for (const std::uint32_t word : padded.m_state) {
         for (int shift = 28; shift >= 0; shift -= 4) {

@@ -17,6 +17,8 @@ struct PageForm
     kernels::KvType type = kernels::KvType::F16;
     bool hasKeys = true;
 
+    // clang-tidy 14 does not know what compares with 0 here.
+    // NOLINTNEXTLINE(modernize-use-nullptr,readability-implicit-bool-conversion)
     friend auto operator<=>(const PageForm&, const PageForm&) = default;
 };
 

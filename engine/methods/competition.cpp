@@ -169,8 +169,9 @@ std::vector<LayerScores> Competition::scoresOfPart(const Part& part,
         return std::move(scores);
     std::vector<LayerScores> own;
     for (const LayerScores& layer : scores) {
-        LayerScores& each =
-            own.emplace_back(layer.heads, static_cast<std::uint32_t>(part.competing.size()));
+        LayerScores& each = own.emplace_back();
+        each.heads = layer.heads;
+        each.tokens = static_cast<std::uint32_t>(part.competing.size());
         each.score = gathered(layer.score, layer, part.competing, m_eligible.begin);
         each.raw = gathered(layer.raw, layer, part.competing, m_eligible.begin);
         each.ties = layer.ties;
@@ -188,34 +189,45 @@ void Competition::countErrors(std::span<const LayerScores> scores)
     }
 }
 
+void Competition::judgeChunks(const Part& part, std::vector<LayerScores>& scores) const
+{
+    std::vector<std::uint32_t> chunkOf;
+    const auto length = static_cast<std::uint32_t>(m_plan.setting("chunk"));
+    for (const std::uint32_t row : part.competing)
+        chunkOf.push_back((row - m_plan.prefixRows()) / length);
+    for (LayerScores& layer : scores)
+        spreadChunkMeans(layer, chunkOf);
+}
+
+void Competition::refuseNumberless(const LayerScores& scores, const HeadLists& winners) const
+{
+    for (std::size_t head = 0; head < winners.size(); ++head) {
+        for (const std::uint32_t token : winners[head]) {
+            if (std::isnan(scores.score[head * scores.tokens + token])) {
+                throw Error(ErrorCode::Damaged,
+                            "The model gives " + m_method +
+                                " values that are not numbers (NaN) for so many tokens that it "
+                                "cannot choose. The model's file may be damaged; choose another "
+                                "one.");
+            }
+        }
+    }
+}
+
 void Competition::decide(KvStore& store, std::vector<LayerScores> scores)
 {
     std::vector<HeadLists> chosen(m_plan.layers, HeadLists(m_plan.kvHeads));
     for (const Part& part : m_places) {
         std::vector<LayerScores> own = scoresOfPart(part, scores);
         countErrors(own);
-        if (m_plan.stages.span == SpanRule::ChunkKv) {
-            std::vector<std::uint32_t> chunkOf;
-            const auto length = static_cast<std::uint32_t>(m_plan.setting("chunk"));
-            for (const std::uint32_t row : part.competing)
-                chunkOf.push_back((row - m_plan.prefixRows()) / length);
-            for (LayerScores& layer : own)
-                spreadChunkMeans(layer, chunkOf);
-        }
+        if (m_plan.stages.span == SpanRule::ChunkKv)
+            judgeChunks(part, own);
         const auto winners = allocate(m_plan, own, part.places);
         for (std::size_t layer = 0; layer < winners.size(); ++layer) {
-            for (std::size_t head = 0; head < winners[layer].size(); ++head) {
-                for (const std::uint32_t token : winners[layer][head]) {
-                    if (std::isnan(own[layer].score[head * own[layer].tokens + token])) {
-                        throw Error(ErrorCode::Damaged,
-                                    "The model gives " + m_method +
-                                        " values that are not numbers (NaN) for so many tokens "
-                                        "that it cannot choose. The model's file may be damaged; "
-                                        "choose another one.");
-                    }
+            refuseNumberless(own[layer], winners[layer]);
+            for (std::size_t head = 0; head < winners[layer].size(); ++head)
+                for (const std::uint32_t token : winners[layer][head])
                     chosen[layer][head].push_back(part.competing[token]);
-                }
-            }
         }
     }
     keepRows(store, std::move(chosen));

@@ -58,6 +58,10 @@ private:
     void protectRows();
     void sharePlaces();
     void checkPlaces(std::size_t index, std::uint64_t quota, std::uint64_t ownProtected) const;
+    /// Gives every token the mean of its chunk.
+    void judgeChunks(const Part& part, std::vector<LayerScores>& scores) const;
+    /// Throws Damaged when a winner's score is no number.
+    void refuseNumberless(const LayerScores& scores, const HeadLists& winners) const;
     std::vector<LayerScores> scoresOfPart(const Part& part, std::vector<LayerScores>& scores) const;
     void countErrors(std::span<const LayerScores> scores);
     void keepRows(KvStore& store, std::vector<HeadLists> chosen) const;

@@ -8,8 +8,8 @@ namespace {
 class FullMethod final : public Method
 {
 public:
-    explicit FullMethod(const DocumentPlan& plan)
-        : m_plan(plan)
+    explicit FullMethod(DocumentPlan plan)
+        : m_plan(std::move(plan))
         , m_blocks(m_plan, 1)
     {}
 

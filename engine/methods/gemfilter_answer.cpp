@@ -42,10 +42,10 @@ GemFilterState GemFilterState::read(std::span<const std::byte> bytes)
 }
 
 GemFilterAnswer::GemFilterAnswer(Transformer& transformer,
-                                 std::shared_ptr<const GemFilterState> state, const KvStore& past)
+                                 std::shared_ptr<const GemFilterState> state, KvStore past)
     : m_transformer(&transformer)
     , m_state(std::move(state))
-    , m_past(past)
+    , m_past(std::move(past))
 {}
 
 std::int32_t GemFilterAnswer::tokenOf(std::uint32_t row) const

@@ -34,7 +34,7 @@ public:
     /// `past` has prefix and document in the lists of layers 0 to state.layer, and nothing in the
     /// others.
     GemFilterAnswer(Transformer& transformer, std::shared_ptr<const GemFilterState> state,
-                    const KvStore& past);
+                    KvStore past);
 
     std::unique_ptr<AnswerMethod> clone() const override
     {

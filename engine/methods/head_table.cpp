@@ -2,6 +2,7 @@
 
 #include "engine/error.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -78,10 +79,10 @@ std::string writeHeadTable(const HeadTableOrigin& origin, const std::vector<floa
 {
     std::string text = std::string(kFirstLine) + "\n" + std::string(kModelLine) + origin.model +
                        "\n" + std::string(kRopeLine) + origin.rope + "\n";
-    char number[32];
+    std::array<char, 32> number{};
     for (std::size_t i = 0; i < scores.size(); ++i) {
-        const auto end = std::to_chars(number, number + sizeof number, scores[i]).ptr;
-        text.append(number, end);
+        const auto written = std::to_chars(number.data(), number.data() + number.size(), scores[i]);
+        text.append(number.data(), written.ptr);
         text += (i + 1) % origin.kvHeads == 0 ? '\n' : '\t';
     }
     return text;

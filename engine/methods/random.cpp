@@ -22,7 +22,8 @@ private:
                                     std::span<const float> /*keys*/,
                                     std::span<const float> /*values*/) override
     {
-        const std::uint64_t list = mixedBits(mixedBits(m_seed) + layer * plan().kvHeads + head);
+        const std::uint64_t list =
+            mixedBits(mixedBits(m_seed) + std::uint64_t{layer} * plan().kvHeads + head);
         std::vector<float> scores(eligibleRows());
         for (std::uint32_t token = 0; token < scores.size(); ++token)
             scores[token] = static_cast<float>(

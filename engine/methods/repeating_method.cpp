@@ -114,7 +114,9 @@ std::vector<LayerScores> RepeatingMethod::takeScores()
 {
     std::vector<LayerScores> layers;
     for (std::uint32_t layer = 0; layer < m_plan.layers; ++layer) {
-        LayerScores& own = layers.emplace_back(m_plan.kvHeads, m_repeated);
+        LayerScores& own = layers.emplace_back();
+        own.heads = m_plan.kvHeads;
+        own.tokens = m_repeated;
         own.ties = kernels::cpu::TieRule::HigherIndex; // structural.md 1.5
         own.logarithmic = true;
         own.score.reserve(std::size_t{m_plan.kvHeads} * m_repeated);
@@ -129,7 +131,7 @@ std::vector<LayerScores> RepeatingMethod::takeScores()
 
 float& RepeatingMethod::scoreAt(std::uint32_t token, std::uint32_t layer, std::uint32_t head)
 {
-    return m_scores[std::size_t{token} * m_lists + layer * m_plan.kvHeads + head];
+    return m_scores[std::size_t{token} * m_lists + std::size_t{layer} * m_plan.kvHeads + head];
 }
 
 /// A repeating row sees the whole document and its piece once more for the scores.

@@ -83,7 +83,7 @@ public:
             ratios.push_back(static_cast<std::uint32_t>(ratio));
         }
         std::ranges::sort(ratios);
-        ratios.erase(std::ranges::unique(ratios).begin(), ratios.end());
+        ratios.erase(std::unique(ratios.begin(), ratios.end()), ratios.end());
         if (ratios.empty() || ratios.back() == 0)
             refuse("beacon_ratio", value, "a list with at least one of 2, 4, 8, 16 and 32");
         return ratios;

@@ -1,5 +1,6 @@
 #include "engine/model/weights.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -11,11 +12,8 @@ bool isMultiplied(std::uint32_t type)
     using kernels::WeightType;
     constexpr std::array kTypes{WeightType::F32, WeightType::F16, WeightType::BF16,
                                 WeightType::Q8_0, WeightType::Q4_0};
-    for (const WeightType each : kTypes) {
-        if (static_cast<std::uint32_t>(each) == type)
-            return true;
-    }
-    return false;
+    return std::ranges::any_of(
+        kTypes, [type](WeightType each) { return static_cast<std::uint32_t>(each) == type; });
 }
 
 std::string shapeText(const std::vector<std::uint64_t>& shape)

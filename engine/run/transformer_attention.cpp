@@ -138,7 +138,8 @@ std::span<const float> Transformer::queryOf(const Segment& segment, const Rows& 
                                             std::uint32_t layer)
 {
     if (segment.carriedQuery) {
-        const std::size_t groupFloats = m_config.heads / m_config.kvHeads * m_config.headDim;
+        const std::size_t groupFloats =
+            std::size_t{m_config.heads / m_config.kvHeads} * m_config.headDim;
         m_partQuery.resize(m_query.size());
         for (std::size_t group = 0; group < rows.count() * m_config.kvHeads; ++group) {
             const std::uint32_t from = segment.keyLayers[group % m_config.kvHeads];

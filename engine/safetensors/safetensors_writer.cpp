@@ -13,7 +13,8 @@ void SafetensorsWriter::setMetadata(const std::string& key, const std::string& v
 }
 
 void SafetensorsWriter::addTensor(const std::string& name, const std::string& type,
-                                  std::vector<std::uint64_t> shape, std::span<const std::byte> data)
+                                  const std::vector<std::uint64_t>& shape,
+                                  std::span<const std::byte> data)
 {
     std::string extents;
     for (const std::uint64_t extent : shape)

@@ -17,7 +17,7 @@ public:
     void setMetadata(const std::string& key, const std::string& value);
     /// `shape` outermost first; `data` is copied.
     void addTensor(const std::string& name, const std::string& type,
-                   std::vector<std::uint64_t> shape, std::span<const std::byte> data);
+                   const std::vector<std::uint64_t>& shape, std::span<const std::byte> data);
 
     std::vector<std::byte> bytes() const;
     /// Throws Error(ReadOnly or DiskFull).

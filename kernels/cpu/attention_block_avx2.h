@@ -8,7 +8,7 @@
 namespace kernels::cpu {
 namespace {
 
-constexpr float kNothing = -__builtin_inff();
+inline constexpr float kNothing = -__builtin_inff();
 
 /// The entries of a page that one row sees, and those that any row of a block sees.
 struct BlockView
@@ -37,7 +37,7 @@ inline BlockView viewBlock(const EntryRange* ranges, std::size_t pageBegin, std:
     BlockView view;
     for (int row = 0; row < Rows; ++row) {
         const std::size_t begin = larger<std::size_t>(ranges[row].begin, pageBegin) - pageBegin;
-        const std::size_t end = smaller<std::size_t>(
+        const auto end = smaller<std::size_t>(
             larger<std::size_t>(ranges[row].end, pageBegin) - pageBegin, pageRows);
         view.begin[row] = begin;
         view.end[row] = larger(begin, end);

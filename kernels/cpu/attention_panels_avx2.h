@@ -250,7 +250,7 @@ inline void multiplyQueries(float* products, const float* factors, const Matrix&
         addProducts<Rows, kPanels, 1, Rows>(sums, factors, readers<kPanels>(matrix, panel).panels,
                                             0, matrix.depth);
         for (std::size_t row = 0; row < Rows; ++row)
-            for (std::size_t lane = 0; lane < 2 * kPanels; ++lane)
+            for (std::size_t lane = 0; lane < std::size_t{2} * kPanels; ++lane)
                 _mm256_storeu_ps(products + row * kPageRows + panel * kPanelWidth + 8 * lane,
                                  sums.lanes[row][lane]);
     }

@@ -42,7 +42,7 @@ constexpr SoftmaxState stateAt(float* memory, std::size_t rows)
 }
 
 /// Memory for the expansion of one page.
-constexpr std::size_t kPageScratchFloats = 2 * kPageRows * kMaxHeadDim + 2 * 2 * 2 * kMaxHeadDim;
+constexpr std::size_t kPageScratchFloats = 2 * kPageRows * kMaxHeadDim + 8 * kMaxHeadDim;
 
 /// Query rows that read the same list. Row = position * group + member of the group.
 struct QueryTile

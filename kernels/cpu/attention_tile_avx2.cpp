@@ -16,14 +16,14 @@ inline void addValues(float* out, std::size_t headDim, const float* weights,
     for (std::size_t panel = 0; panel < headDim / kPanelWidth; panel += kPanels) {
         Sums<Rows, kPanels> sums;
         for (std::size_t row = 0; row < Rows; ++row)
-            for (std::size_t lane = 0; lane < 2 * kPanels; ++lane)
+            for (std::size_t lane = 0; lane < std::size_t{2} * kPanels; ++lane)
                 sums.lanes[row][lane] = _mm256_mul_ps(
                     _mm256_broadcast_ss(correction + row),
                     _mm256_loadu_ps(out + row * headDim + panel * kPanelWidth + 8 * lane));
         addProducts<Rows, kPanels, kPageRows, 1>(
             sums, weights, readers<kPanels>(values, panel).panels, view.from, view.to);
         for (std::size_t row = 0; row < Rows; ++row)
-            for (std::size_t lane = 0; lane < 2 * kPanels; ++lane)
+            for (std::size_t lane = 0; lane < std::size_t{2} * kPanels; ++lane)
                 _mm256_storeu_ps(out + row * headDim + panel * kPanelWidth + 8 * lane,
                                  sums.lanes[row][lane]);
     }

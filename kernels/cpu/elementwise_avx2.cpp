@@ -103,8 +103,8 @@ void siluMul(float* gate, const float* up, std::size_t count)
 
 const ElementwiseKernels& avx2ElementwiseKernels()
 {
-    static constexpr ElementwiseKernels kernels{.normaliseRow = normaliseRow, .siluMul = siluMul};
-    return kernels;
+    static constexpr ElementwiseKernels kKernels{.normaliseRow = normaliseRow, .siluMul = siluMul};
+    return kKernels;
 }
 
 } // namespace kernels::cpu

@@ -26,8 +26,8 @@ void siluMul(float* gate, const float* up, std::size_t count)
 
 const ElementwiseKernels& scalarElementwiseKernels()
 {
-    static constexpr ElementwiseKernels kernels{.normaliseRow = normaliseRow, .siluMul = siluMul};
-    return kernels;
+    static constexpr ElementwiseKernels kKernels{.normaliseRow = normaliseRow, .siluMul = siluMul};
+    return kKernels;
 }
 
 } // namespace kernels::cpu

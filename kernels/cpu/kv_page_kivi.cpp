@@ -54,7 +54,7 @@ KiviGroupScale quantiseKiviGroup(std::span<std::uint8_t> codes, std::span<const 
     const auto [smallest, largest] = std::ranges::minmax(values);
     const KiviGroupScale group{.minimum = nearestHalf(smallest),
                                .range = nearestHalf(largest - smallest)};
-    const float lastCode = static_cast<float>((1U << bits) - 1U);
+    const auto lastCode = static_cast<float>((1U << bits) - 1U);
     const float scale = group.range / lastCode;
     for (std::size_t i = 0; i < values.size(); ++i) {
         const float steps = scale > 0.0F ? (values[i] - group.minimum) / scale : 0.0F;
@@ -66,7 +66,7 @@ KiviGroupScale quantiseKiviGroup(std::span<std::uint8_t> codes, std::span<const 
 float kiviValue(const KiviGroupScale& group, std::uint8_t code, unsigned bits)
 {
     // From the middle of the group both ends are equally exact.
-    const float lastCode = static_cast<float>((1U << bits) - 1U);
+    const auto lastCode = static_cast<float>((1U << bits) - 1U);
     const float middle = group.minimum + 0.5F * group.range;
     return (static_cast<float>(code) - 0.5F * lastCode) * (group.range / lastCode) + middle;
 }

@@ -173,14 +173,14 @@ namespace kernels::cpu {
 
 const MatmulKernels& avx2MatmulKernels()
 {
-    static constexpr MatmulKernels kernels{.roundToken = avx2::roundToken,
-                                           .groupBytes = avx2::groupBytes,
-                                           .interleaveGroup = avx2::interleaveGroup,
-                                           .streamInt8 = avx2::streamInt8,
-                                           .tileInt8 = avx2::tileInt8,
-                                           .streamFloat = avx2::streamFloat,
-                                           .tileFloat = avx2::tileFloat};
-    return kernels;
+    static constexpr MatmulKernels kKernels{.roundToken = avx2::roundToken,
+                                            .groupBytes = avx2::groupBytes,
+                                            .interleaveGroup = avx2::interleaveGroup,
+                                            .streamInt8 = avx2::streamInt8,
+                                            .tileInt8 = avx2::tileInt8,
+                                            .streamFloat = avx2::streamFloat,
+                                            .tileFloat = avx2::tileFloat};
+    return kKernels;
 }
 
 } // namespace kernels::cpu

@@ -79,7 +79,7 @@ struct MatmulKernels
 };
 
 /// Enough for the unpacked weights and the sums of one tile at any level.
-constexpr std::size_t kTileScratchBytes = 96 * 1024;
+constexpr std::size_t kTileScratchBytes = std::size_t{96} * 1024;
 
 const MatmulKernels& scalarMatmulKernels();
 const MatmulKernels& avx2MatmulKernels(); // only where the build has them

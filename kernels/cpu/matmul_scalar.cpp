@@ -153,14 +153,14 @@ void streamFloat(const Product& product, const Tile& tile)
 
 const MatmulKernels& scalarMatmulKernels()
 {
-    static constexpr MatmulKernels kernels{.roundToken = roundToken,
-                                           .groupBytes = groupBytes,
-                                           .interleaveGroup = interleaveGroup,
-                                           .streamInt8 = streamInt8,
-                                           .tileInt8 = tileInt8,
-                                           .streamFloat = streamFloat,
-                                           .tileFloat = tileFloat};
-    return kernels;
+    static constexpr MatmulKernels kKernels{.roundToken = roundToken,
+                                            .groupBytes = groupBytes,
+                                            .interleaveGroup = interleaveGroup,
+                                            .streamInt8 = streamInt8,
+                                            .tileInt8 = tileInt8,
+                                            .streamFloat = streamFloat,
+                                            .tileFloat = tileFloat};
+    return kKernels;
 }
 
 } // namespace kernels::cpu

@@ -59,10 +59,11 @@ __m256i sumEach(const __m256i (&rows)[kLanes])
 }
 
 /// Asks for the same place in the next eight rows. The address may lie behind the matrix: nothing
-/// is read.
+/// is read, and it is a number because a pointer must not go there.
 void prefetch(const std::byte* block, std::size_t bytesAhead)
 {
     const std::uintptr_t address = reinterpret_cast<std::uintptr_t>(block) + bytesAhead;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr)
     _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T0);
 }
 

@@ -47,8 +47,7 @@ std::vector<std::uint32_t> entriesOf(const SparsePattern& pattern, std::size_t r
     for (const std::uint32_t column : pattern.columns)
         add(column);
     std::ranges::sort(entries);
-    const auto repeated = std::ranges::unique(entries);
-    entries.erase(repeated.begin(), repeated.end());
+    entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
     return entries;
 }
 

@@ -239,7 +239,7 @@ TEST_CASE("roles that a beacon document cannot have are refused")
     std::vector<std::byte> bytes;
     for (const Role role : roles)
         bytes.push_back(static_cast<std::byte>(role));
-    const auto at = std::ranges::search(segments[0], bytes).begin();
+    const auto at = std::search(segments[0].begin(), segments[0].end(), bytes.begin(), bytes.end());
     REQUIRE(at != segments[0].end());
     const auto refused = [&](std::size_t row, Role role) {
         const auto place = at + static_cast<std::ptrdiff_t>(row);
