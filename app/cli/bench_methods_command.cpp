@@ -28,7 +28,7 @@ bool hasWantedDecode(const engine::DecodeSpeed& speed, double keep)
 
 std::string decodeText(const engine::DecodeSpeed& speed, double keep)
 {
-    const std::string ratio = numberText(speed.ratio(), 2);
+    std::string ratio = numberText(speed.ratio(), 2);
     if (!hasWantedDecode(speed, keep))
         return ratio;
     return ratio + " (>= " + numberText(engine::kWantedDecodeRatio, 1) +

@@ -175,6 +175,51 @@ void addAsk(CLI::App& app, Arguments& a)
     askCommand->callback([&a] { ask(a.common, a.ask); });
 }
 
+/// The options of the comparison of methods; returns the one that asks for it.
+CLI::Option* addBenchMethods(CLI::App& command, BenchMethodsArguments& m)
+{
+    CLI::Option* methods =
+        command
+            .add_option("--methods", m.methods,
+                        "Compare these methods with full instead; every one without ids")
+            ->delimiter(',')
+            ->expected(0, -1);
+    command
+        .add_option("--shape", m.shape,
+                    "With --methods: layers of random weights like those of 135m or 1b parameters")
+        ->check(oneOf({"135m", "1b"}))
+        ->needs(methods);
+    command
+        .add_option("--set", m.settings,
+                    "With --methods and one method: a setting of it, key=value")
+        ->type_name("KEY=VALUE")
+        ->needs(methods);
+    command.add_option("--keep", m.keep, "With --methods: share to keep")->needs(methods);
+    command.add_option("--store", m.store, "With --methods: f16, int8, kivi4 or kivi2")
+        ->needs(methods);
+    command.add_option("--prefill", m.prefill, "With --methods: tokens to read")->needs(methods);
+    command
+        .add_option("--depths", m.depths, "With --methods: tokens before decoding, such as 65536")
+        ->delimiter(',')
+        ->needs(methods);
+    return methods;
+}
+
+CLI::Option* addBenchFirstToken(CLI::App& command, BenchFirstTokenArguments& f)
+{
+    CLI::Option* firstToken =
+        command
+            .add_option("--first-token", f.lengths,
+                        "Time to the first token of gemfilter beside full instead, for documents "
+                        "of so many tokens")
+            ->delimiter(',');
+    command.add_option("--select", f.select, "With --first-token: gemfilter's tokens")
+        ->needs(firstToken);
+    command.add_option("--layer", f.layer, "With --first-token: gemfilter's layer")
+        ->needs(firstToken);
+    return firstToken;
+}
+
 void addBench(CLI::App& app, Arguments& a)
 {
     CLI::App* benchCommand =
@@ -189,45 +234,11 @@ void addBench(CLI::App& app, Arguments& a)
                              "Tokens of the attention measurement; 0 leaves it out");
     benchCommand->add_option("--restore", a.bench.restore,
                              "Tokens of the restore measurement; 0 leaves it out");
-    BenchMethodsArguments& m = a.benchMethods;
-    CLI::Option* methods =
-        benchCommand
-            ->add_option("--methods", m.methods,
-                         "Compare these methods with full instead; every one without ids")
-            ->delimiter(',')
-            ->expected(0, -1);
-    benchCommand
-        ->add_option("--shape", m.shape,
-                     "With --methods: layers of random weights like those of 135m or 1b parameters")
-        ->check(oneOf({"135m", "1b"}))
-        ->needs(methods);
-    benchCommand
-        ->add_option("--set", m.settings,
-                     "With --methods and one method: a setting of it, key=value")
-        ->needs(methods);
-    benchCommand->add_option("--keep", m.keep, "With --methods: share to keep")->needs(methods);
-    benchCommand->add_option("--store", m.store, "With --methods: f16, int8, kivi4 or kivi2")
-        ->needs(methods);
-    benchCommand->add_option("--prefill", m.prefill, "With --methods: tokens to read")
-        ->needs(methods);
-    benchCommand
-        ->add_option("--depths", m.depths, "With --methods: tokens before decoding, such as 65536")
-        ->delimiter(',')
-        ->needs(methods);
-    CLI::Option* repeats = benchCommand->add_option("--repeat", m.repeats,
+    CLI::Option* methods = addBenchMethods(*benchCommand, a.benchMethods);
+    CLI::Option* repeats = benchCommand->add_option("--repeat", a.benchMethods.repeats,
                                                     "With --methods or --first-token: repetitions");
-    BenchFirstTokenArguments& f = a.benchFirstToken;
-    CLI::Option* firstToken =
-        benchCommand
-            ->add_option("--first-token", f.lengths,
-                         "Time to the first token of gemfilter beside full instead, for documents "
-                         "of so many tokens")
-            ->delimiter(',')
-            ->excludes(methods);
-    benchCommand->add_option("--select", f.select, "With --first-token: gemfilter's tokens")
-        ->needs(firstToken);
-    benchCommand->add_option("--layer", f.layer, "With --first-token: gemfilter's layer")
-        ->needs(firstToken);
+    CLI::Option* firstToken = addBenchFirstToken(*benchCommand, a.benchFirstToken);
+    firstToken->excludes(methods);
     benchCommand->callback([&a, methods, firstToken, repeats] {
         if (firstToken->count() > 0) {
             a.benchFirstToken.model = a.bench.model;

@@ -144,7 +144,7 @@ void evaluate(const CommonOptions& common, const EvalArguments& arguments)
         std::string last;
         cells.append(engine::runEvalUnit(
             model, readings, options, units[i], [&](const engine::EvalProgress& progress) {
-                if (progress.phase != last || output.isTerminal())
+                if (progress.phase != last || Output::isTerminal())
                     output.progress(progressText(i, units.size(), progress));
                 last = progress.phase;
             }));

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <span>
 
 namespace app {
 namespace {
@@ -112,9 +113,9 @@ void inspectContext(const CommonOptions& common, RecordId context)
     const engine::ContextInfo& info = inspection.info;
     json kept = json::array();
     for (std::uint32_t layer = 0; layer < info.layers; ++layer) {
-        kept.push_back(
-            std::vector<std::uint32_t>(inspection.counts.begin() + layer * info.kvHeads,
-                                       inspection.counts.begin() + (layer + 1) * info.kvHeads));
+        const auto heads =
+            std::span(inspection.counts).subspan(std::size_t{layer} * info.kvHeads, info.kvHeads);
+        kept.push_back(std::vector<std::uint32_t>(heads.begin(), heads.end()));
     }
     const double cells = static_cast<double>(info.layers) * info.kvHeads;
     json settings = json::object();

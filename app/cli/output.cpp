@@ -141,9 +141,10 @@ std::string timeText(std::int64_t milliseconds)
     const auto seconds = static_cast<std::time_t>(milliseconds / 1000);
     std::tm local{};
     localtime_r(&seconds, &local);
-    char buffer[32];
-    const std::size_t length = std::strftime(buffer, sizeof(buffer), "%Y-%m-%d %H:%M", &local);
-    return {buffer, length};
+    std::array<char, 32> buffer{};
+    const std::size_t length =
+        std::strftime(buffer.data(), buffer.size(), "%Y-%m-%d %H:%M", &local);
+    return {buffer.data(), length};
 }
 
 } // namespace app

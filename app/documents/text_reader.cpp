@@ -99,6 +99,7 @@ void readMarkdownDocument(const std::filesystem::path& file, ImportSink& sink)
 
     std::string title = titleFromFileName(file);
     std::vector<OutlineEntry> outline;
+    outline.reserve(headings.size());
     for (const MarkdownHeading& heading : headings) {
         outline.push_back({.title = heading.title,
                            .level = heading.level - 1,

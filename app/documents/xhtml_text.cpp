@@ -70,6 +70,14 @@ void XhtmlText::openListItem()
     m_marker = list.numbered ? std::to_string(list.items) + ". " : "- ";
 }
 
+void XhtmlText::breakAround(std::string_view name)
+{
+    if (isOneOf(kLines, name))
+        requestBreak(1);
+    else if (isOneOf(kParagraphs, name))
+        requestBreak(m_headingDepth > 0 ? 1 : 2); // number and title of a chapter stay together
+}
+
 bool XhtmlText::open(std::string_view name, const Attributes& attributes)
 {
     if (isOneOf(kSkipped, name) || isNoteMarkOrPageNumber(attributes))
@@ -79,10 +87,8 @@ bool XhtmlText::open(std::string_view name, const Attributes& attributes)
 
     if (name == "br" && m_lineFeeds == 1)
         requestBreak(2);
-    else if (isOneOf(kLines, name))
-        requestBreak(1);
-    else if (isOneOf(kParagraphs, name))
-        requestBreak(m_headingDepth > 0 ? 1 : 2); // number and title of a chapter stay together
+    else
+        breakAround(name);
 
     if (name == "hgroup")
         ++m_headingDepth;
@@ -115,12 +121,8 @@ void XhtmlText::close(std::string_view name)
     else if (name == "td" || name == "th")
         --m_cellDepth;
 
-    if (name == "br")
-        return;
-    if (isOneOf(kLines, name))
-        requestBreak(1);
-    else if (isOneOf(kParagraphs, name))
-        requestBreak(m_headingDepth > 0 ? 1 : 2);
+    if (name != "br")
+        breakAround(name);
 }
 
 void XhtmlText::settleSpacing()
@@ -162,9 +164,8 @@ void XhtmlText::text(std::string_view utf8)
             m_lineFeeds = std::min(m_lineFeeds + 1, 2);
         } else if (m_preDepth > 0 && character.codePoint == ' ') {
             appendCharacter(' ');
-        } else if (isInvisible(character.codePoint) && !isSpace(character.codePoint)) {
-            continue;
-        } else if (character.codePoint == 0x200a) {
+        } else if ((isInvisible(character.codePoint) && !isSpace(character.codePoint)) ||
+                   character.codePoint == 0x200a) {
             continue; // typographers put a hair space between two quotation marks
         } else if (isSpace(character.codePoint)) {
             m_space = true;

@@ -33,6 +33,8 @@ private:
         int items = 0;
     };
 
+    /// What an element asks for before and behind itself.
+    void breakAround(std::string_view name);
     void requestBreak(int lineFeeds);
     void openListItem();
     void appendCharacter(char32_t codePoint);

@@ -51,7 +51,7 @@ void DailyCopies::makeTodaysCopy(const Database& library) const
     std::filesystem::create_directories(m_folder, failed);
     library.copyTo(target);
     const auto copies = filesIn(m_folder, "library-day-");
-    const std::size_t keep = static_cast<std::size_t>(m_keep);
+    const auto keep = static_cast<std::size_t>(m_keep);
     for (std::size_t i = 0; i + keep < copies.size(); ++i)
         std::filesystem::remove(copies[i], failed);
 }

@@ -26,6 +26,7 @@ bool isDiskFull(sqlite3* handle, int primary)
 
 } // namespace
 
+// NOLINTNEXTLINE(readability-function-size): a sentence for each code
 void throwSqliteError(sqlite3* handle, int code, const std::filesystem::path& file)
 {
     const int primary = code & 0xff;

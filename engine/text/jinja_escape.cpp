@@ -1,5 +1,6 @@
 #include "engine/text/jinja_text.h"
 
+#include <array>
 #include <charconv>
 
 namespace engine::jinja {
@@ -14,9 +15,17 @@ struct SimpleEscape
     std::string_view text;
 };
 
-constexpr SimpleEscape kSimple[] = {{'n', "\n"}, {'t', "\t"}, {'r', "\r"}, {'\\', "\\"},
-                                    {'\'', "'"}, {'"', "\""}, {'a', "\a"}, {'b', "\b"},
-                                    {'f', "\f"}, {'v', "\v"}, {'\n', ""}};
+constexpr auto kSimple = std::to_array<SimpleEscape>({{'n', "\n"},
+                                                      {'t', "\t"},
+                                                      {'r', "\r"},
+                                                      {'\\', "\\"},
+                                                      {'\'', "'"},
+                                                      {'"', "\""},
+                                                      {'a', "\a"},
+                                                      {'b', "\b"},
+                                                      {'f', "\f"},
+                                                      {'v', "\v"},
+                                                      {'\n', ""}});
 
 /// Reads exactly `digits` hexadecimal digits; false if there are fewer.
 bool readHex(std::string_view text, std::size_t digits, std::uint32_t& code)

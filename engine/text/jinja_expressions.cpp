@@ -3,6 +3,7 @@
 #include "engine/text/jinja_operations.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace engine::jinja {
@@ -108,7 +109,7 @@ Arguments Interpreter::evaluateArguments(const Expression& expression, Scope& sc
 
 Value Interpreter::evaluateDict(const Expression& expression, Scope& scope)
 {
-    const Value value = m_runtime.dict();
+    Value value = m_runtime.dict();
     for (std::size_t i = 0; i + 1 < expression.operands.size(); i += 2) {
         const Value key = evaluate(*expression.operands[i], scope);
         if (!key.is<Text>()) {
@@ -124,8 +125,8 @@ Value Interpreter::evaluateDict(const Expression& expression, Scope& scope)
 
 Value Interpreter::evaluateSlice(const Expression& expression, Scope& scope)
 {
-    Value parts[4];
-    for (std::size_t i = 0; i < 4; ++i) {
+    std::array<Value, 4> parts;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
         if (expression.operands[i]) {
             parts[i] = evaluate(*expression.operands[i], scope);
         }

@@ -4,6 +4,7 @@
 #include "engine/text/jinja_text.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -32,7 +33,7 @@ Value defaulted(const Value& value, const Arguments& arguments)
 Value toInteger(Runtime& runtime, const Value& value, const Arguments& arguments)
 {
     const Value* otherwise = arguments.find(0, "default");
-    const Value fallback = otherwise != nullptr ? *otherwise : Value{std::int64_t{0}};
+    Value fallback = otherwise != nullptr ? *otherwise : Value{std::int64_t{0}};
     if (value.isInteger()) {
         return {value.integer()};
     }
@@ -61,7 +62,7 @@ Value toInteger(Runtime& runtime, const Value& value, const Arguments& arguments
 Value toFloat(Runtime& runtime, const Value& value, const Arguments& arguments)
 {
     const Value* otherwise = arguments.find(0, "default");
-    const Value fallback = otherwise != nullptr ? *otherwise : Value{0.0};
+    Value fallback = otherwise != nullptr ? *otherwise : Value{0.0};
     if (value.isNumber()) {
         return {value.number()};
     }
@@ -235,9 +236,9 @@ bool applyToText(Runtime& runtime, std::string_view name, const std::string& tex
 
 bool isTextFilter(std::string_view name)
 {
-    static constexpr std::string_view kNames[] = {"string",     "safe",   "upper", "lower",
-                                                  "capitalize", "title",  "trim",  "replace",
-                                                  "indent",     "escape", "e"};
+    static constexpr auto kNames =
+        std::to_array<std::string_view>({"string", "safe", "upper", "lower", "capitalize", "title",
+                                         "trim", "replace", "indent", "escape", "e"});
     return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 

@@ -10,11 +10,11 @@ namespace engine::jinja {
 
 namespace {
 
-constexpr std::string_view kMonths[] = {"January",   "February", "March",    "April",
-                                        "May",       "June",     "July",     "August",
-                                        "September", "October",  "November", "December"};
-constexpr std::string_view kDays[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                      "Thursday", "Friday", "Saturday"};
+constexpr auto kMonths =
+    std::to_array<std::string_view>({"January", "February", "March", "April", "May", "June", "July",
+                                     "August", "September", "October", "November", "December"});
+constexpr auto kDays = std::to_array<std::string_view>(
+    {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"});
 
 std::string padded(std::int64_t number, int width)
 {
@@ -131,7 +131,7 @@ Value range(Runtime& runtime, const Arguments& arguments)
 /// namespace(...) and dict(...): entries of mappings, then the named arguments.
 Value mapping(Runtime& runtime, const Arguments& arguments, bool isNamespace)
 {
-    const Value value = runtime.dict();
+    Value value = runtime.dict();
     Dict& dict = *value.as<Dict*>();
     dict.isNamespace = isNamespace;
     for (const Value& source : arguments.positional) {
@@ -157,8 +157,8 @@ Value mapping(Runtime& runtime, const Arguments& arguments, bool isNamespace)
 
 bool isGlobal(std::string_view name)
 {
-    static constexpr std::string_view kNames[] = {"range", "namespace", "dict", "raise_exception",
-                                                  "strftime_now"};
+    static constexpr auto kNames = std::to_array<std::string_view>(
+        {"range", "namespace", "dict", "raise_exception", "strftime_now"});
     return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 

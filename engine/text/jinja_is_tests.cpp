@@ -3,6 +3,7 @@
 #include "engine/text/jinja_text.h"
 
 #include <algorithm>
+#include <array>
 
 namespace engine::jinja {
 
@@ -15,7 +16,7 @@ struct PlainTest
     bool (*holds)(const Value& value);
 };
 
-constexpr PlainTest kPlainTests[] = {
+constexpr auto kPlainTests = std::to_array<PlainTest>({
     {"defined", [](const Value& v) { return !v.is<Undefined>(); }},
     {"undefined", [](const Value& v) { return v.is<Undefined>(); }},
     {"none", [](const Value& v) { return v.is<None>(); }},
@@ -39,15 +40,27 @@ constexpr PlainTest kPlainTests[] = {
      }},
     {"callable", [](const Value& v) { return v.is<const Function*>(); }},
     {"escaped", [](const Value&) { return false; }},
-};
+});
 
 /// Tests that compare, with the operator that they stand for.
-constexpr std::pair<std::string_view, std::string_view> kComparisons[] = {
-    {"eq", "=="}, {"equalto", "=="}, {"==", "=="},      {"ne", "!="},
-    {"!=", "!="}, {"lt", "<"},       {"lessthan", "<"}, {"<", "<"},
-    {"le", "<="}, {"<=", "<="},      {"gt", ">"},       {"greaterthan", ">"},
-    {">", ">"},   {"ge", ">="},      {">=", ">="},      {"in", "in"},
-};
+constexpr auto kComparisons = std::to_array<std::pair<std::string_view, std::string_view>>({
+    {"eq", "=="},
+    {"equalto", "=="},
+    {"==", "=="},
+    {"ne", "!="},
+    {"!=", "!="},
+    {"lt", "<"},
+    {"lessthan", "<"},
+    {"<", "<"},
+    {"le", "<="},
+    {"<=", "<="},
+    {"gt", ">"},
+    {"greaterthan", ">"},
+    {">", ">"},
+    {"ge", ">="},
+    {">=", ">="},
+    {"in", "in"},
+});
 
 bool isSame(Runtime& runtime, const Value& value, const Value& other)
 {

@@ -37,9 +37,14 @@ std::uint32_t decode(std::string_view character)
 
 void appendCharacter(std::string& out, std::string_view character, bool asciiOnly)
 {
-    static constexpr std::pair<char, std::string_view> kShort[] = {
-        {'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}, {'\r', "\\r"},
-        {'\t', "\\t"}, {'\b', "\\b"},  {'\f', "\\f"}};
+    static constexpr auto kShort =
+        std::to_array<std::pair<char, std::string_view>>({{'"', "\\\""},
+                                                          {'\\', "\\\\"},
+                                                          {'\n', "\\n"},
+                                                          {'\r', "\\r"},
+                                                          {'\t', "\\t"},
+                                                          {'\b', "\\b"},
+                                                          {'\f', "\\f"}});
     for (const auto& [letter, escape] : kShort) {
         if (character[0] == letter) {
             out += escape;
@@ -243,7 +248,7 @@ private:
 
     Value readDict()
     {
-        const Value value = m_runtime.dict();
+        Value value = m_runtime.dict();
         Dict& dict = *value.as<Dict*>();
         skipBlanks();
         if (skip("}")) {

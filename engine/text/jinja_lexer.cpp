@@ -4,6 +4,7 @@
 #include "engine/text/jinja_text.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace engine::jinja {
@@ -322,9 +323,9 @@ void Lexer::readString()
 
 void Lexer::readOperator()
 {
-    static constexpr std::string_view kOperators[] = {
-        "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
-        "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
+    static constexpr auto kOperators = std::to_array<std::string_view>(
+        {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
+         "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"});
     const auto* found = std::find_if(std::begin(kOperators), std::end(kOperators),
                                      [&](std::string_view op) { return m_rest.starts_with(op); });
     if (found == std::end(kOperators)) {

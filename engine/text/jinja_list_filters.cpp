@@ -139,6 +139,7 @@ Value sorted(Runtime& runtime, const Value& value, const Arguments& arguments)
     }
     sortByKeys(runtime, keyed, flag(arguments, 0, "reverse"));
     std::vector<Value> items;
+    items.reserve(keyed.size());
     for (auto& [key, item] : keyed) {
         items.push_back(std::move(item));
     }
@@ -161,6 +162,7 @@ Value sortedEntries(Runtime& runtime, const Value& value, const Arguments& argum
     }
     sortByKeys(runtime, keyed, flag(arguments, 2, "reverse"));
     std::vector<Value> items;
+    items.reserve(keyed.size());
     for (auto& [key, pair] : keyed) {
         items.push_back(pair);
     }
@@ -254,6 +256,11 @@ Value endOf(Runtime& runtime, const Value& value, bool isFirst)
     return isFirst ? items.front() : items.back();
 }
 
+Value itemsOf(Runtime& runtime, const Value& value)
+{
+    return value.is<Undefined>() ? runtime.array({}) : callMethod(runtime, value, "items", {});
+}
+
 } // namespace
 
 bool applyListFilter(Runtime& runtime, std::string_view name, const Value& value,
@@ -284,8 +291,7 @@ bool applyListFilter(Runtime& runtime, std::string_view name, const Value& value
     } else if (name == "sum") {
         result = summed(runtime, value, arguments);
     } else if (name == "items") {
-        result =
-            value.is<Undefined>() ? runtime.array({}) : callMethod(runtime, value, "items", {});
+        result = itemsOf(runtime, value);
     } else if (name == "attr") {
         result = attributeOf(
             runtime, value,

@@ -3,23 +3,25 @@
 #include "engine/text/jinja_text.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 namespace engine::jinja {
 
 namespace {
 
-constexpr std::string_view kTextMethods[] = {
-    "split",        "rsplit",       "splitlines", "strip", "lstrip",  "rstrip",  "startswith",
-    "endswith",     "upper",        "lower",      "title", "replace", "find",    "rfind",
-    "removeprefix", "removesuffix", "capitalize", "count", "join",    "isdigit", "format"};
-constexpr std::string_view kListMethods[] = {"append", "pop", "extend", "insert", "index", "count"};
-constexpr std::string_view kDictMethods[] = {"items", "keys",   "values",     "get",
-                                             "pop",   "update", "setdefault", "copy"};
+constexpr auto kTextMethods = std::to_array<std::string_view>(
+    {"split",        "rsplit",       "splitlines", "strip", "lstrip",  "rstrip",  "startswith",
+     "endswith",     "upper",        "lower",      "title", "replace", "find",    "rfind",
+     "removeprefix", "removesuffix", "capitalize", "count", "join",    "isdigit", "format"});
+constexpr auto kListMethods =
+    std::to_array<std::string_view>({"append", "pop", "extend", "insert", "index", "count"});
+constexpr auto kDictMethods = std::to_array<std::string_view>(
+    {"items", "keys", "values", "get", "pop", "update", "setdefault", "copy"});
 
-template <std::size_t count>
-bool isIn(const std::string_view (&names)[count], std::string_view name)
+bool isIn(std::span<const std::string_view> names, std::string_view name)
 {
-    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+    return std::ranges::find(names, name) != names.end();
 }
 
 /// Fails if a needed argument is missing.
@@ -239,7 +241,7 @@ Value callListMethod(Runtime& runtime, Array& self, std::string_view name,
         const std::size_t at = positionIn(runtime, items,
                                           arguments.positional.empty() ? Value{std::int64_t{-1}}
                                                                        : arguments.positional[0]);
-        const Value item = items[at];
+        Value item = items[at];
         items.erase(items.begin() + static_cast<std::ptrdiff_t>(at));
         return item;
     }
@@ -258,42 +260,41 @@ Value callListMethod(Runtime& runtime, Array& self, std::string_view name,
     return {count};
 }
 
-Value callDictMethod(Runtime& runtime, Dict& self, std::string_view name,
-                     const Arguments& arguments)
+/// items(), keys() and values().
+Value partsOf(Runtime& runtime, const Dict& self, std::string_view name)
 {
-    runtime.chargeItems(self.entries.size());
-    if (name == "items" || name == "keys" || name == "values") {
-        std::vector<Value> items;
-        for (const auto& [key, value] : self.entries) {
-            const Value text = name == "values" ? Value{} : runtime.text(key);
-            items.push_back(name == "items"  ? runtime.array({text, value}, true)
-                            : name == "keys" ? text
-                                             : value);
-        }
-        return runtime.array(std::move(items));
+    std::vector<Value> items;
+    items.reserve(self.entries.size());
+    for (const auto& [key, value] : self.entries) {
+        const Value text = name == "values" ? Value{} : runtime.text(key);
+        items.push_back(name == "items"  ? runtime.array({text, value}, true)
+                        : name == "keys" ? text
+                                         : value);
     }
-    if (name == "copy") {
-        return runtime.dict(self.entries);
+    return runtime.array(std::move(items));
+}
+
+void update(Runtime& runtime, Dict& self, const Arguments& arguments)
+{
+    Arguments given = arguments;
+    if (!given.positional.empty() && given.positional[0].is<Dict*>()) {
+        const auto entries = given.positional[0].as<Dict*>()->entries;
+        given.keywords.insert(given.keywords.begin(), entries.begin(), entries.end());
     }
-    if (name == "update") {
-        Arguments given = arguments;
-        if (!given.positional.empty() && given.positional[0].is<Dict*>()) {
-            const auto entries = given.positional[0].as<Dict*>()->entries;
-            given.keywords.insert(given.keywords.begin(), entries.begin(), entries.end());
-        }
-        for (const auto& [key, value] : given.keywords) {
-            runtime.charge(self.entries.size() + key.size());
-            runtime.chargeItems(2);
-            self.set(key, value);
-        }
-        return {None{}};
+    for (const auto& [key, value] : given.keywords) {
+        runtime.charge(self.entries.size() + key.size());
+        runtime.chargeItems(2);
+        self.set(key, value);
     }
+}
+
+/// get(), pop() and setdefault().
+Value entryOf(Runtime& runtime, Dict& self, std::string_view name, const Arguments& arguments)
+{
     const std::string& key = requireText(runtime, argument(runtime, arguments, 0, "key"), "a key");
     const Value* found = self.find(key);
     const Value* otherwise = arguments.find(1, "default");
-    const Value result = found != nullptr       ? *found
-                         : otherwise != nullptr ? *otherwise
-                                                : Value{None{}};
+    Value result = found != nullptr ? *found : otherwise != nullptr ? *otherwise : Value{None{}};
     if (name == "pop") {
         if (found == nullptr && otherwise == nullptr) {
             runtime.fail("a mapping has no \"" + key.substr(0, 40) + "\"");
@@ -303,6 +304,23 @@ Value callDictMethod(Runtime& runtime, Dict& self, std::string_view name,
         self.set(key, result);
     }
     return result;
+}
+
+Value callDictMethod(Runtime& runtime, Dict& self, std::string_view name,
+                     const Arguments& arguments)
+{
+    runtime.chargeItems(self.entries.size());
+    if (name == "items" || name == "keys" || name == "values") {
+        return partsOf(runtime, self, name);
+    }
+    if (name == "copy") {
+        return runtime.dict(self.entries);
+    }
+    if (name == "update") {
+        update(runtime, self, arguments);
+        return {None{}};
+    }
+    return entryOf(runtime, self, name, arguments);
 }
 
 } // namespace

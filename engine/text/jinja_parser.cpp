@@ -3,6 +3,7 @@
 #include "engine/error.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace engine::jinja {
@@ -76,14 +77,18 @@ Statement Parser::parseOutput()
 Statement Parser::parseStatement()
 {
     using Rule = Statement (Parser::*)();
-    static constexpr std::pair<std::string_view, Rule> kRules[] = {
-        {"if", &Parser::parseIf},          {"for", &Parser::parseFor},
-        {"set", &Parser::parseSet},        {"macro", &Parser::parseMacro},
-        {"call", &Parser::parseCallBlock}, {"filter", &Parser::parseFilterBlock},
-        {"with", &Parser::parseWith},      {"generation", &Parser::parseGroup},
-    };
-    static constexpr std::string_view kOutside[] = {"include", "import",     "from", "extends",
-                                                    "block",   "autoescape", "do",   "trans"};
+    static constexpr auto kRules = std::to_array<std::pair<std::string_view, Rule>>({
+        {"if", &Parser::parseIf},
+        {"for", &Parser::parseFor},
+        {"set", &Parser::parseSet},
+        {"macro", &Parser::parseMacro},
+        {"call", &Parser::parseCallBlock},
+        {"filter", &Parser::parseFilterBlock},
+        {"with", &Parser::parseWith},
+        {"generation", &Parser::parseGroup},
+    });
+    static constexpr auto kOutside = std::to_array<std::string_view>(
+        {"include", "import", "from", "extends", "block", "autoescape", "do", "trans"});
     const Statement begin = start(StatementKind::Break);
     const std::string name = takeName("the name of a tag");
     for (const auto& [tag, rule] : kRules) {

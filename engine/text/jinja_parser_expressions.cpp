@@ -1,6 +1,7 @@
 #include "engine/text/jinja_parser.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace engine::jinja {
@@ -128,7 +129,8 @@ ExpressionPointer Parser::parseComparison()
     Expression comparison = node(ExpressionKind::Compare);
     comparison.operands.push_back(std::move(first));
     while (true) {
-        static constexpr std::string_view kOperators[] = {"==", "!=", "<", "<=", ">", ">="};
+        static constexpr auto kOperators =
+            std::to_array<std::string_view>({"==", "!=", "<", "<=", ">", ">="});
         const bool isComparison = current().kind == TokenKind::Operator &&
                                   std::find(std::begin(kOperators), std::end(kOperators),
                                             current().text) != std::end(kOperators);

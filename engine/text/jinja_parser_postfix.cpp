@@ -1,6 +1,7 @@
 #include "engine/text/jinja_parser.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace engine::jinja {
@@ -44,7 +45,7 @@ ExpressionPointer Parser::parseSubscript(ExpressionPointer operand)
     take();
     slice.operands.push_back(std::move(operand));
     std::size_t colons = 0;
-    ExpressionPointer parts[3];
+    std::array<ExpressionPointer, 3> parts;
     while (!isOperator("]")) {
         if (isOperator(":") && colons < 2) {
             take();
@@ -105,7 +106,8 @@ ExpressionPointer Parser::parseTest(ExpressionPointer operand)
     const bool isNegated = skipName("not");
     test.name = takeName("a test's name");
     test.operands.push_back(std::move(operand));
-    static constexpr std::string_view kWords[] = {"else", "or", "and", "is", "if", "in", "not"};
+    static constexpr auto kWords =
+        std::to_array<std::string_view>({"else", "or", "and", "is", "if", "in", "not"});
     const bool isWord =
         current().kind == TokenKind::Name &&
         std::find(std::begin(kWords), std::end(kWords), current().text) != std::end(kWords);

@@ -1,6 +1,7 @@
 #include "engine/text/jinja_value.h"
 
 #include <algorithm>
+#include <array>
 
 namespace engine::jinja {
 
@@ -94,9 +95,9 @@ bool isTrue(const Value& value)
 
 std::string_view typeName(const Value& value)
 {
-    static constexpr std::string_view kNames[] = {"undefined", "none",   "boolean", "integer",
-                                                  "float",     "string", "list",    "mapping",
-                                                  "function",  "loop"};
+    static constexpr auto kNames =
+        std::to_array<std::string_view>({"undefined", "none", "boolean", "integer", "float",
+                                         "string", "list", "mapping", "function", "loop"});
     return kNames[value.data.index()];
 }
 

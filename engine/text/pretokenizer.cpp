@@ -283,7 +283,7 @@ std::optional<PreTokenizerTraits> findPreTokenizer(std::string_view name)
 
 std::vector<std::uint32_t> splitWords(PreTokenizer rules, std::string_view text)
 {
-    const std::vector<std::uint32_t> whole = wholeText(text);
+    std::vector<std::uint32_t> whole = wholeText(text);
     switch (rules) {
     case PreTokenizer::Gpt2:
         return refine(whole, text, gpt2WordEnd);

@@ -6,7 +6,6 @@ namespace engine {
 
 SpecialTokenFinder::SpecialTokenFinder()
     : m_nodes(1)
-    , m_firstNodes{}
 {}
 
 void SpecialTokenFinder::add(std::string_view text, std::int32_t id)

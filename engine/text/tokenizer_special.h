@@ -35,8 +35,8 @@ private:
     Match longestAt(std::string_view text, std::size_t position) const;
     const std::uint32_t* findChild(std::uint32_t node, char next) const;
 
-    std::vector<Node> m_nodes;                   // a trie; the root is the first
-    std::array<std::uint32_t, 256> m_firstNodes; // children of the root, 0 if none
+    std::vector<Node> m_nodes;                     // a trie; the root is the first
+    std::array<std::uint32_t, 256> m_firstNodes{}; // children of the root, 0 if none
 };
 
 } // namespace engine

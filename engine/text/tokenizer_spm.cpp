@@ -126,14 +126,7 @@ void SpmTokenizer::collectCharacters()
         for (std::size_t position = 0; position < text.size();) {
             const DecodedCharacter character = decodeUtf8(text, position);
             if (character.valid && characterId(character.value) == kNoId) {
-                const auto token = vocabulary().find(text.substr(position, character.bytes));
-                const bool usable = token && isMergeable(*token);
-                const std::int32_t id = usable ? *token : m_nextId++;
-                if (character.value < m_asciiIds.size()) {
-                    m_asciiIds[character.value] = id;
-                } else {
-                    m_characterIds.emplace(character.value, id);
-                }
+                addCharacter(character.value, text.substr(position, character.bytes));
             }
             if (position > 0) {
                 m_joinable.add(previous, character.value);
@@ -141,6 +134,18 @@ void SpmTokenizer::collectCharacters()
             previous = character.value;
             position += character.bytes;
         }
+    }
+}
+
+void SpmTokenizer::addCharacter(char32_t character, std::string_view text)
+{
+    const auto token = vocabulary().find(text);
+    const bool usable = token && isMergeable(*token);
+    const std::int32_t id = usable ? *token : m_nextId++;
+    if (character < m_asciiIds.size()) {
+        m_asciiIds[character] = id;
+    } else {
+        m_characterIds.emplace(character, id);
     }
 }
 

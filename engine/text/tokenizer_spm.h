@@ -28,6 +28,7 @@ private:
 
     void readByteTokens(const GgufFile& file);
     void collectCharacters();
+    void addCharacter(char32_t character, std::string_view text);
     void addMerges(const std::vector<std::uint32_t>& ranks);
     bool isMergeable(std::int32_t id) const;
     void encodeBehind(bool afterSpecial, std::string_view text,
