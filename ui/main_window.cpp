@@ -21,13 +21,14 @@
 #include <QVBoxLayout>
 
 #include <functional>
+#include <utility>
 
 namespace ui {
 
-MainWindow::MainWindow(app::Session& session, const QString& sample, QWidget* parent)
+MainWindow::MainWindow(app::Session& session, QString sample, QWidget* parent)
     : QMainWindow(parent)
     , m_session(session)
-    , m_sample(sample)
+    , m_sample(std::move(sample))
     , m_library(new LibraryPane(this))
     , m_reader(new ReaderPane(this))
     , m_conversation(new ConversationPane(this))

@@ -22,7 +22,7 @@ class MainWindow final : public QMainWindow
     Q_OBJECT
 public:
     /// `session` outlives the window. `sample` is the sample document, empty if there is none.
-    MainWindow(app::Session& session, const QString& sample, QWidget* parent = nullptr);
+    MainWindow(app::Session& session, QString sample, QWidget* parent = nullptr);
 
     void restoreLayout(const QSettings& settings);
     void saveLayout(QSettings& settings) const;

@@ -58,34 +58,34 @@ void Session::openConversation(RecordId conversationId)
     });
 }
 
-void Session::ask(RecordId documentId, RecordId conversationId, const QString& text)
+void Session::ask(RecordId documentId, RecordId conversationId, const QString& question)
 {
     m_answerStop = {};
     m_askedDocument = documentId;
-    const auto store = [this, documentId, conversationId, text = text.toStdString(),
+    const auto store = [this, documentId, conversationId, text = question.toStdString(),
                         stop = m_answerStop.get_token()](Library& library) {
-        Question question{documentId, conversationId, text, {}, {}, {}};
+        Question next{documentId, conversationId, text, {}, {}, {}};
         const RecordId wanted =
             conversationId == 0 ? 0 : library.conversation(conversationId).contextId;
-        question.context = chooseContext(library, documentId, wanted);
+        next.context = chooseContext(library, documentId, wanted);
         if (conversationId == 0)
-            question.conversationId = library.startConversation(documentId, question.context.id);
+            next.conversationId = library.startConversation(documentId, next.context.id);
         else
-            question.earlier = library.messages(conversationId);
+            next.earlier = library.messages(conversationId);
         MessageRecord asked;
-        asked.conversationId = question.conversationId;
-        asked.parentId = question.earlier.empty() ? 0 : question.earlier.back().id;
+        asked.conversationId = next.conversationId;
+        asked.parentId = next.earlier.empty() ? 0 : next.earlier.back().id;
         asked.text = text;
         asked.id = library.appendMessage(asked);
-        question.answer.conversationId = question.conversationId;
-        question.answer.parentId = asked.id;
-        question.answer.role = MessageRole::Assistant;
-        question.answer.status = MessageStatus::Partial;
-        question.answer.id = library.appendMessage(question.answer);
-        toUi([this, conversation = question.conversationId, documentId] {
+        next.answer.conversationId = next.conversationId;
+        next.answer.parentId = asked.id;
+        next.answer.role = MessageRole::Assistant;
+        next.answer.status = MessageStatus::Partial;
+        next.answer.id = library.appendMessage(next.answer);
+        toUi([this, conversation = next.conversationId, documentId] {
             emit questionStored(conversation, documentId);
         });
-        m_engine->post([this, question, stop](EngineRoom& room) { answer(room, question, stop); });
+        m_engine->post([this, next, stop](EngineRoom& room) { answer(room, next, stop); });
     };
     onLibrary(store, [this] { emit questionRefused(); });
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 namespace app {
 namespace {
@@ -19,7 +20,7 @@ QString remainingText(double seconds)
         return {};
     if (seconds < 60)
         return QStringLiteral(", less than a minute left");
-    return QStringLiteral(", about %1 min left").arg(static_cast<int>(seconds / 60 + 0.5));
+    return QStringLiteral(", about %1 min left").arg(std::lround(seconds / 60));
 }
 
 QString progressText(const PrepareStatus& status)
@@ -59,7 +60,7 @@ void Session::startNextJob()
     if (m_runningJob != 0 || m_readOnly)
         return;
     onLibrary([this](Library& library) {
-        for (JobRecord job : library.unfinishedJobs()) {
+        for (const JobRecord& job : library.unfinishedJobs()) {
             if (job.state != JobState::Waiting || job.kind != "prepare")
                 continue;
             toUi([this, job] {
@@ -93,13 +94,13 @@ bool Session::claimJob(const JobRecord& job)
     });
 }
 
-void Session::runJob(EngineRoom& room, const JobRecord& record, const std::stop_token& stop)
+void Session::runJob(EngineRoom& room, const JobRecord& job, const std::stop_token& stop)
 {
-    JobRecord job = record;
-    job.state = JobState::Running;
+    JobRecord running = job;
+    running.state = JobState::Running;
     Clock::time_point last{};
     try {
-        if (!claimJob(job)) {
+        if (!claimJob(running)) {
             toUi([this] {
                 m_runningJob = 0;
                 m_runningDocument = 0;
@@ -107,31 +108,31 @@ void Session::runJob(EngineRoom& room, const JobRecord& record, const std::stop_
             });
             return;
         }
-        const PrepareRequest request = requestFromJob(job);
-        job.contextId = runPreparation(
+        const PrepareRequest request = requestFromJob(running);
+        running.contextId = runPreparation(
             room, *m_engine, *m_library, request,
             [&](const PrepareStatus& status) {
                 if (Clock::now() - last < kProgressInterval && status.progress.fraction < 1.0)
                     return;
                 last = Clock::now();
-                job.progress = status.progress.fraction;
-                toUi([this, document = job.documentId, status] {
+                running.progress = status.progress.fraction;
+                toUi([this, document = running.documentId, status] {
                     emit jobProgressed(document, progressText(status), status.progress.fraction);
                 });
                 publishMemory(room);
             },
             stop);
-        job.progress = 1;
-        endJob(job, JobState::Done, "");
+        running.progress = 1;
+        endJob(running, JobState::Done, "");
     } catch (const engine::Error& error) {
         // After a stop the document may be gone, and any error is only the way out.
         const bool stopped = error.code() == engine::ErrorCode::Cancelled || stop.stop_requested();
-        endJob(job, stopped ? JobState::Waiting : JobState::Failed, error.what());
+        endJob(running, stopped ? JobState::Waiting : JobState::Failed, error.what());
     } catch (const std::bad_alloc&) {
-        endJob(job, JobState::Failed,
+        endJob(running, JobState::Failed,
                "There is not enough memory to prepare this document. Choose a smaller model.");
     } catch (const std::exception& error) {
-        endJob(job, JobState::Failed, error.what());
+        endJob(running, JobState::Failed, error.what());
     }
     publishMemory(room);
 }
@@ -139,7 +140,7 @@ void Session::runJob(EngineRoom& room, const JobRecord& record, const std::stop_
 /// A stopped job becomes what the stop was asked for: paused or cancelled.
 void Session::endJob(JobRecord job, JobState state, const std::string& error)
 {
-    toUi([this, job, state, error] {
+    toUi([this, job = std::move(job), state, error] {
         JobRecord ended = job;
         ended.state = state == JobState::Waiting ? m_stopReason : state;
         ended.error = state == JobState::Failed ? error : "";

@@ -78,7 +78,9 @@ void DistantSelection::decide(const LayerGroups& groups, KvStore& store)
     const std::uint32_t count = scored.end - scored.begin;
     std::vector<LayerScores> scores;
     for (std::uint32_t layer = 0; layer < groups.layers; ++layer) {
-        LayerScores& each = scores.emplace_back(groups.kvHeads, count);
+        LayerScores& each = scores.emplace_back();
+        each.heads = groups.kvHeads;
+        each.tokens = count;
         each.score.resize(std::size_t{groups.kvHeads} * count);
         each.raw.resize(each.score.size());
         for (std::uint32_t head = 0; head < groups.kvHeads; ++head) {

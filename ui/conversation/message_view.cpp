@@ -16,7 +16,7 @@ namespace {
 
 QString shownText(const app::MessageRecord& message)
 {
-    const QString text = QString::fromStdString(message.text).trimmed();
+    QString text = QString::fromStdString(message.text).trimmed();
     if (message.role != app::MessageRole::Assistant)
         return text;
     if (message.status == app::MessageStatus::Failed)

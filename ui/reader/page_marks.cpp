@@ -60,6 +60,7 @@ std::vector<PageMark> layoutRetention(const std::vector<app::ImportedWord>& word
 {
     const float largest = largestShare(retention);
     std::vector<PageMark> marks;
+    marks.reserve(words.size());
     for (const app::ImportedWord& word : words)
         marks.push_back({boxOf(word), shareOf(retention, word.range) / largest});
     return marks;
