@@ -88,6 +88,7 @@ std::vector<Widened> GgufValueReader::readNumbers(std::uint64_t count)
     m_cursor.requireItems(count, sizeof(Stored));
     std::vector<Widened> numbers(static_cast<std::size_t>(count));
     for (Widened& number : numbers) {
+        // NOLINTNEXTLINE(bugprone-signed-char-misuse): small numbers, not characters
         number = static_cast<Widened>(m_cursor.read<Stored>());
     }
     return numbers;
