@@ -25,14 +25,22 @@ constexpr std::size_t kHead = alignof(std::max_align_t);
 
 } // namespace
 
-void* operator new(std::size_t bytes)
+void* operator new(std::size_t bytes, const std::nothrow_t& /*tag*/) noexcept
 {
     auto* const piece = static_cast<std::byte*>(std::malloc(bytes + kHead));
     if (piece == nullptr)
-        throw std::bad_alloc();
+        return nullptr;
     *reinterpret_cast<std::size_t*>(piece) = bytes;
     g_live += bytes;
     return piece + kHead;
+}
+
+void* operator new(std::size_t bytes)
+{
+    void* const piece = operator new(bytes, std::nothrow);
+    if (piece == nullptr)
+        throw std::bad_alloc();
+    return piece;
 }
 
 [[gnu::noinline]] void operator delete(void* pointer) noexcept

@@ -155,8 +155,9 @@ TEST_CASE("H8: the memory of keys and values grows with the height of the tree")
         CHECK(static_cast<double>(peak) >= static_cast<double>(formula));
         CHECK(static_cast<double>(peak) <=
               1.04 * static_cast<double>(formula) + pages + 16.0 * static_cast<double>(tokens));
-        if (last != 0)
-            CHECK(peak < last + last / 2); // the document doubles
+        // The document doubles. The short ones of a sanitized build are a single chunk each.
+        if (last != 0 && kWhole)
+            CHECK(peak < last + last / 2);
         last = peak;
     }
 }
