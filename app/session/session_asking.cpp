@@ -64,28 +64,28 @@ void Session::ask(RecordId documentId, RecordId conversationId, const QString& q
     m_askedDocument = documentId;
     const auto store = [this, documentId, conversationId, text = question.toStdString(),
                         stop = m_answerStop.get_token()](Library& library) {
-        Question next{documentId, conversationId, text, {}, {}, {}};
+        Question pending{documentId, conversationId, text, {}, {}, {}};
         const RecordId wanted =
             conversationId == 0 ? 0 : library.conversation(conversationId).contextId;
-        next.context = chooseContext(library, documentId, wanted);
+        pending.context = chooseContext(library, documentId, wanted);
         if (conversationId == 0)
-            next.conversationId = library.startConversation(documentId, next.context.id);
+            pending.conversationId = library.startConversation(documentId, pending.context.id);
         else
-            next.earlier = library.messages(conversationId);
+            pending.earlier = library.messages(conversationId);
         MessageRecord asked;
-        asked.conversationId = next.conversationId;
-        asked.parentId = next.earlier.empty() ? 0 : next.earlier.back().id;
+        asked.conversationId = pending.conversationId;
+        asked.parentId = pending.earlier.empty() ? 0 : pending.earlier.back().id;
         asked.text = text;
         asked.id = library.appendMessage(asked);
-        next.answer.conversationId = next.conversationId;
-        next.answer.parentId = asked.id;
-        next.answer.role = MessageRole::Assistant;
-        next.answer.status = MessageStatus::Partial;
-        next.answer.id = library.appendMessage(next.answer);
-        toUi([this, conversation = next.conversationId, documentId] {
+        pending.answer.conversationId = pending.conversationId;
+        pending.answer.parentId = asked.id;
+        pending.answer.role = MessageRole::Assistant;
+        pending.answer.status = MessageStatus::Partial;
+        pending.answer.id = library.appendMessage(pending.answer);
+        toUi([this, conversation = pending.conversationId, documentId] {
             emit questionStored(conversation, documentId);
         });
-        m_engine->post([this, next, stop](EngineRoom& room) { answer(room, next, stop); });
+        m_engine->post([this, pending, stop](EngineRoom& room) { answer(room, pending, stop); });
     };
     onLibrary(store, [this] { emit questionRefused(); });
 }

@@ -33,7 +33,7 @@ std::shared_ptr<const Context>
 SharedReadings::prepare(const std::string& text, const PrepareOptions& options,
                         const std::function<void(const PrepareProgress&)>& onProgress)
 {
-    keepOnly(options.method);
+    forgetOthers(options.method);
     const bool isKnown = m_readings[options.method].contains(text);
     const auto [preparation, plain] = begin(text, options);
     Reading reading{plain, {}};
@@ -94,7 +94,7 @@ const SharedReadings::Reading* SharedReadings::find(const std::string& method,
     return reading == readings->second.end() ? nullptr : &reading->second;
 }
 
-void SharedReadings::keepOnly(const std::string& method)
+void SharedReadings::forgetOthers(const std::string& method)
 {
     std::erase_if(m_readings, [&](const auto& each) {
         if (each.first == method || each.first == kPlainReading)

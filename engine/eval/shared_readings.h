@@ -47,7 +47,8 @@ private:
 
     Begun begin(const std::string& text, const PrepareOptions& options) const;
     const Reading* find(const std::string& method, const std::string& text) const;
-    void keepOnly(const std::string& method);
+    /// Lets go of all but this method's readings and the plain ones.
+    void forgetOthers(const std::string& method);
 
     std::shared_ptr<LoadedModel> m_model;
     std::uint64_t m_mostBytes;

@@ -8,17 +8,10 @@ from pathlib import Path
 import torch
 from kvpress.presses.leverage_press import LeverageScorePress
 
+from seeded import numbers
+
 DATA = Path(__file__).resolve().parent / "data"
 TOKENS, DIM = 40, 16
-
-
-def numbers(seed, count):
-    """In [-1, 1), exact in float32: the generator of tests/oracle/tst_oracle_leverage.cpp."""
-    drawn = []
-    for _ in range(count):
-        seed = (1664525 * seed + 1013904223) % 2**32
-        drawn.append((seed >> 8) / 2**23 - 1)
-    return torch.tensor(drawn)
 
 
 def main():

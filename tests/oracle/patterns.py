@@ -10,19 +10,12 @@ from pathlib import Path
 
 import torch
 
+from seeded import numbers
+
 DATA = Path(__file__).resolve().parent / "data"
 TOKENS, DIM, BLOCK = 704, 16, 64
 FORWARD = "minference/modules/minference_forward.py"
 BLOCKS = "minference/ops/block_sparse_flash_attention.py"
-
-
-def numbers(seed, count):
-    """In [-1, 1), exact in float32: the generator of tests/oracle/tst_oracle_patterns.cpp."""
-    drawn = []
-    for _ in range(count):
-        seed = (1664525 * seed + 1013904223) % 2**32
-        drawn.append((seed >> 8) / 2**23 - 1)
-    return torch.tensor(drawn)
 
 
 def function(archive, file, names, scope):

@@ -53,6 +53,7 @@ def answer_loss(model: Reader, body, ids, weights):
     with torch.no_grad():
         answers = weight >= 1
         right = (logits.argmax(-1) == wanted).float()
+        # No other token has the weight of the first or of the second one of an answer.
         opening = [right[weight == size].mean() for size in conversations.Recipe.opening_weights[:2]]
         report = [losses[answers].mean(), right[answers].mean(), *opening]
     return (losses * weight).sum() / weight[answers].sum(), report

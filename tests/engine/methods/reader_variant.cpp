@@ -31,11 +31,17 @@ std::shared_ptr<engine::LoadedModel> loadWritten(const engine::GgufWriter& write
     return model;
 }
 
-std::shared_ptr<engine::LoadedModel> loadReaderWithWindow(std::uint32_t window)
+std::shared_ptr<engine::LoadedModel> loadReaderWithWindow(std::uint32_t window,
+                                                          const resources::ReaderVariant& variant)
 {
-    engine::GgufWriter writer = readerWriter();
+    engine::GgufWriter writer = readerWriter(variant);
     writer.setUint32("llama.context_length", window);
     return loadWritten(writer);
+}
+
+std::shared_ptr<engine::LoadedModel> loadDeepReader(std::uint32_t window)
+{
+    return loadReaderWithWindow(window, {.middleLayers = 6, .marksQuotations = true});
 }
 
 } // namespace tests

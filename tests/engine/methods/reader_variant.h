@@ -18,6 +18,11 @@ engine::GgufWriter readerWriter(const resources::ReaderVariant& variant = {});
 std::shared_ptr<engine::LoadedModel> loadWritten(const engine::GgufWriter& writer);
 
 /// The constructed reader that declares a window of `window` tokens.
-std::shared_ptr<engine::LoadedModel> loadReaderWithWindow(std::uint32_t window);
+std::shared_ptr<engine::LoadedModel>
+loadReaderWithWindow(std::uint32_t window, const resources::ReaderVariant& variant = {});
+
+/// One with six layers in between whose heads mark quotations, for methods that select by the
+/// attention of the last token.
+std::shared_ptr<engine::LoadedModel> loadDeepReader(std::uint32_t window);
 
 } // namespace tests

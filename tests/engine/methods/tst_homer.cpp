@@ -23,11 +23,7 @@ constexpr std::uint32_t kWindow = 1024;
 
 std::shared_ptr<LoadedModel> deepReader()
 {
-    static const auto model = [] {
-        GgufWriter writer = tests::readerWriter({.middleLayers = 6, .marksQuotations = true});
-        writer.setUint32("llama.context_length", kWindow);
-        return tests::loadWritten(writer);
-    }();
+    static const auto model = tests::loadDeepReader(kWindow);
     return model;
 }
 

@@ -19,13 +19,9 @@ using namespace engine;
 
 constexpr std::uint32_t kWindow = 1024;
 
-std::shared_ptr<LoadedModel> smallWindow()
+std::shared_ptr<LoadedModel> deepReader()
 {
-    static const auto model = [] {
-        GgufWriter writer = tests::readerWriter({.middleLayers = 6, .marksQuotations = true});
-        writer.setUint32("llama.context_length", kWindow);
-        return tests::loadWritten(writer);
-    }();
+    static const auto model = tests::loadDeepReader(kWindow);
     return model;
 }
 
@@ -91,7 +87,7 @@ struct FirstChunk
 
 FirstChunk firstChunk(const std::string& text, const std::string& biasTable)
 {
-    LoadedModel& model = *smallWindow();
+    LoadedModel& model = *deepReader();
     PrepareOptions options = homerOptions();
     options.biasTable = biasTable;
     const PromptTokens prompts(model, "", false);
@@ -137,9 +133,9 @@ TEST_CASE("H7: with a text's own scores as the bias all are equal, and the later
     const std::size_t rows = plain.scores.size();
     REQUIRE(plain.kept.size() < rows);
 
-    const auto measured = tests::prepare(smallWindow(), tests::makeText(60), homerOptions());
+    const auto measured = tests::prepare(deepReader(), tests::makeText(60), homerOptions());
     HomerBias bias;
-    bias.model = modelIdentity(*smallWindow());
+    bias.model = modelIdentity(*deepReader());
     bias.rope = contextInfo(*measured).rope;
     bias.layers = contextInfo(*measured).layers;
     bias.length = static_cast<std::uint32_t>(plain.positions.back() + 1);
@@ -162,11 +158,11 @@ TEST_CASE("H7: with a text's own scores as the bias all are equal, and the later
 
 TEST_CASE("H9: an answer begins one position behind its question, which stands behind the chunk")
 {
-    const auto context = tests::prepare(smallWindow(), tests::makeText(700), homerOptions());
+    const auto context = tests::prepare(deepReader(), tests::makeText(700), homerOptions());
     const auto chunk = static_cast<std::int32_t>(firstChunk(tests::makeText(700), "").tokens);
     const auto prefix = static_cast<std::int32_t>(contextInfo(*context).prefixTokens);
     std::vector<std::pair<Role, std::int32_t>> seen;
-    Conversation conversation(smallWindow(), context, {}, std::make_unique<Positions>(seen));
+    Conversation conversation(deepReader(), context, {}, std::make_unique<Positions>(seen));
     const Answer answer =
         conversation.ask("What follows \"The gardener number\"?", {.maxTokens = 8}, {});
     REQUIRE(answer.tokens > 0);

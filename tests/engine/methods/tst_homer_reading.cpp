@@ -24,11 +24,7 @@ constexpr bool kWhole = kParagraphs >= 89;            // sanitizers read less
 
 std::shared_ptr<LoadedModel> deepReader()
 {
-    static const auto model = [] {
-        GgufWriter writer = tests::readerWriter({.middleLayers = 6, .marksQuotations = true});
-        writer.setUint32("llama.context_length", kWindow);
-        return tests::loadWritten(writer);
-    }();
+    static const auto model = tests::loadDeepReader(kWindow);
     return model;
 }
 
