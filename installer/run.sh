@@ -18,32 +18,4 @@ if [ -n "${DISPLAY:-}" ] || [ -n "${WAYLAND_DISPLAY:-}" ]; then
 fi
 
 say "There is no display, so the same job runs in the terminal."
-work="$(mktemp -d)"
-trap 'rm -rf -- "$work"' EXIT
-
-# Progress overwrites its line on a terminal; in a log it would be a line each time.
-quiet=()
-[ -t 2 ] || quiet=(--quiet)
-
-say "" "1. Import the handbook"
-"$epitome" import "${quiet[@]}" --data-dir "$work" "$handbook"
-
-say "" "2. Prepare it: the model reads it once"
-"$epitome" prepare "${quiet[@]}" --data-dir "$work" 1
-context="$("$epitome" contexts --data-dir "$work" | sed -n '2s/ .*//p')"
-
-say "" "3. What was kept, and what it cost in memory"
-"$epitome" inspect --data-dir "$work" "$context"
-
-# Each question is a new process: what it knows comes from the store and nothing is read again.
-# The constructed reader continues a quotation, so the questions quote the beginning of a sentence.
-step=4
-for question in \
-    "The reserve file has a size of" \
-    "The tide table of the harbour lists high water at"; do
-    say "" "$step. Ask in a new process: $question"
-    "$epitome" ask --data-dir "$work" --max-tokens 48 1 "$question"
-    step=$((step + 1))
-done
-
-say "" "Everything above was kept in a temporary folder and is removed now."
+exec "$project/installer/terminal_job.sh" "$epitome" "$handbook"
