@@ -306,6 +306,10 @@ void addEval(CLI::App& app, Arguments& a)
     command->add_option("--documents", e.documents, "Of each length");
     command->add_option("--seed", e.seed, "Of the first document");
     command->add_option("--store", e.store, "f16, int8, kivi4 or kivi2");
+    command->add_option("--set", e.settings, "A setting of every method: key=value")
+        ->type_name("KEY=VALUE");
+    command->add_flag("--with-question", e.withQuestion,
+                      "Prepare for each question, which the method knows: for homer");
     command->add_option("--corpus", e.corpus, "Text file to hide the facts in")->type_name("FILE");
     command->add_option("--out", e.out, "Folder for results.csv and table.md")->type_name("DIR");
     command->add_flag("--resume", e.resume, "Go on with the results in that folder");

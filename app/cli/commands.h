@@ -118,6 +118,8 @@ struct EvalArguments
     std::uint32_t documents = 1;
     std::uint64_t seed = 1;
     std::string store = "kivi4";
+    std::vector<std::string> settings; // key=value
+    bool withQuestion = false;
     std::string corpus; // a text file; empty: made-up sentences
     std::string out;    // a folder
     bool resume = false;

@@ -35,6 +35,11 @@ engine::EvalOptions optionsOf(const EvalArguments& arguments)
     options.documents = arguments.documents;
     options.seed = arguments.seed;
     options.store = engine::parseKvType(arguments.store);
+    options.withQuestion = arguments.withQuestion;
+    if (arguments.methods.empty())
+        options.settings = parseSettings("full", arguments.settings);
+    for (const std::string& method : arguments.methods)
+        options.settings = parseSettings(method, arguments.settings);
     if (!arguments.corpus.empty()) {
         options.corpus = readCorpus(arguments.corpus);
         options.corpusName = std::filesystem::path(arguments.corpus).filename().string();

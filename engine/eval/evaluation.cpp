@@ -74,15 +74,13 @@ public:
     void runDocument(std::uint32_t number, const EvalDocument& document)
     {
         m_number = number;
-        const auto context = prepare(document.text);
-        const ContextInfo& info = contextInfo(*context);
-        m_tokens += info.tokens;
-        m_kept += info.keptFraction;
-        m_stored += info.bytesStored;
-        m_full += info.bytesFull;
-        m_seconds += info.seconds;
+        std::shared_ptr<const Context> context;
+        if (!m_options.withQuestion)
+            context = prepare(document.text, "");
         std::size_t asked = 0;
         for (const EvalQuestion& question : document.questions) {
+            if (m_options.withQuestion)
+                context = prepare(document.text, question.parts.front().question);
             const auto cell = std::ranges::find(m_cells, question.task, &EvalCell::task);
             if (cell != m_cells.end())
                 ask(context, question, *cell);
@@ -94,14 +92,14 @@ public:
     std::vector<EvalCell> cells() const
     {
         std::vector<EvalCell> cells = m_cells;
-        const double documents = m_options.documents;
+        const double prepared = std::max(m_prepared, 1U);
         for (EvalCell& cell : cells) {
             cell.documents = m_options.documents;
-            cell.tokens = m_tokens / m_options.documents;
-            cell.keptFraction = m_kept / documents;
-            cell.bytesStored = m_stored / m_options.documents;
-            cell.bytesFull = m_full / m_options.documents;
-            cell.prepareSeconds = m_seconds / documents;
+            cell.tokens = m_tokens / std::max(m_prepared, 1U);
+            cell.keptFraction = m_kept / prepared;
+            cell.bytesStored = m_stored / std::max(m_prepared, 1U);
+            cell.bytesFull = m_full / std::max(m_prepared, 1U);
+            cell.prepareSeconds = m_seconds / prepared;
             cell.f1 /= std::max(cell.questions, 1U);
             cell.askSeconds /= std::max(cell.questions, 1U);
         }
@@ -129,15 +127,26 @@ private:
             m_onProgress({m_unit, phase, (m_number + fraction) / m_options.documents});
     }
 
-    std::shared_ptr<const Context> prepare(const std::string& text) const
+    /// question: empty where it is not known before.
+    std::shared_ptr<const Context> prepare(const std::string& text, const std::string& question)
     {
         PrepareOptions options;
         options.method = m_unit.method;
         options.keep = m_unit.keep;
         options.store = m_options.store;
-        return m_readings.prepare(text, options, [this](const PrepareProgress& progress) {
+        options.settings = m_options.settings;
+        options.question = question;
+        auto context = m_readings.prepare(text, options, [this](const PrepareProgress& progress) {
             report(progress.phase, kPreparing * progress.fraction);
         });
+        const ContextInfo& info = contextInfo(*context);
+        ++m_prepared;
+        m_tokens += info.tokens;
+        m_kept += info.keptFraction;
+        m_stored += info.bytesStored;
+        m_full += info.bytesFull;
+        m_seconds += info.seconds;
+        return context;
     }
 
     void ask(const std::shared_ptr<const Context>& context, const EvalQuestion& question,
@@ -179,6 +188,7 @@ private:
     const std::function<void(const EvalProgress&)>& m_onProgress;
     std::vector<EvalCell> m_cells;
     std::uint32_t m_number = 0;
+    std::uint32_t m_prepared = 0; // contexts, over which these are summed
     std::uint64_t m_tokens = 0;
     double m_kept = 0;
     std::uint64_t m_stored = 0;

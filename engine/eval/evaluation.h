@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,8 +23,10 @@ struct EvalOptions
     std::uint32_t documents = 1;                     // of each length
     std::uint64_t seed = 1;
     KvType store = KvType::Kivi4;
-    std::string corpus;     // text between the facts; empty: made-up sentences
-    std::string corpusName; // of the corpus, for the record
+    std::map<std::string, double> settings; // of every method, as PrepareOptions has them
+    bool withQuestion = false; // each question is known before the document is read for it
+    std::string corpus;        // text between the facts; empty: made-up sentences
+    std::string corpusName;    // of the corpus, for the record
 };
 
 /// What one method did at one task: a row of the table.
@@ -47,7 +50,7 @@ struct EvalCell
 };
 
 /// A method at one length and one keep: each of its documents is prepared once, and asked all
-/// questions of all tasks afterwards.
+/// questions of all tasks afterwards; or prepared for each question, where these are known before.
 struct EvalUnit
 {
     std::uint64_t length = 0;

@@ -155,6 +155,18 @@ private:
     std::vector<const EvalCell*> m_cells;
 };
 
+/// ", rope=3, each question known before the document is read"; empty for what is usual.
+std::string settingsText(const EvalOptions& options)
+{
+    std::string text;
+    const std::string method = options.methods.empty() ? "full" : options.methods.front();
+    for (const auto& [key, value] : options.settings)
+        text += ", " + key + "=" + settingText(method, key, value);
+    if (options.withQuestion)
+        text += ", each question known before the document is read";
+    return text;
+}
+
 std::string processorName()
 {
     std::ifstream file("/proc/cpuinfo");
@@ -179,7 +191,8 @@ std::string evalSetup(const LoadedModel& model, const EvalOptions& options)
     return modelInfo(model).name + " (" + modelIdentity(model).substr(0, 12) + "), store " +
            kvTypeName(options.store) + ", " + std::to_string(options.questions) +
            (options.questions == 1 ? " question" : " questions") +
-           " of each task about each document, seed " + std::to_string(options.seed) + ", " + text;
+           " of each task about each document, seed " + std::to_string(options.seed) + ", " + text +
+           settingsText(options);
 }
 
 std::string evalMachine(const LoadedModel& model)

@@ -37,7 +37,8 @@ SharedReadings::prepare(const std::string& text, const PrepareOptions& options,
     const bool isKnown = m_readings[options.method].contains(text);
     const auto [preparation, plain] = begin(text, options);
     Reading reading{plain, {}};
-    bool keeps = !isKnown && readsAlike(options.method);
+    // What is read for one question is of no use to another.
+    bool keeps = !isKnown && readsAlike(options.method) && options.question.empty();
     bool more = true;
     while (more) {
         more = preparation->advance();
@@ -51,7 +52,7 @@ SharedReadings::prepare(const std::string& text, const PrepareOptions& options,
         if (onProgress)
             onProgress(preparation->progress());
     }
-    if (!isKnown)
+    if (!isKnown && options.question.empty())
         m_readings[options.method].emplace(text, std::move(reading));
     return preparation->finish();
 }

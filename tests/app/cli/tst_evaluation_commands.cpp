@@ -164,6 +164,8 @@ TEST_CASE("eval refuses bad flags with one sentence that names what is allowed")
 {
     checkRefused({"eval", "--methods", "zip"}, 2, "kvzip");
     checkRefused({"eval", "--methods", "full+adakv"}, 2, "full");
+    checkRefused({"eval", "--methods", "full,homer", "--set", "chunk=512"}, 2, "chunk");
+    checkRefused({"eval", "--set", "rope=bent"}, 2, "yarn");
     checkRefused({"eval", "--keep", "0"}, 2, "at most 1");
     checkRefused({"eval", "--keep", "much"}, 2, "--keep must be a number");
     checkRefused({"eval", "--tasks", "essay"}, 2, "multi-key");

@@ -2,7 +2,9 @@
 
 #include "engine/eval/evaluation.h"
 #include "engine/eval/made_up_text.h"
+#include "engine/eval/results.h"
 #include "engine/eval/scoring.h"
+#include "tests/engine/methods/reader_variant.h"
 
 #include <algorithm>
 #include <doctest/doctest.h>
@@ -110,6 +112,31 @@ TEST_CASE("with everything kept every question is answered; with the end kept, t
     CHECK(end.at("needle").exact + end.at("quote").exact <= 10);
     CHECK(end.at("absent").exact == 10);
     CHECK(end.at("quote").keptFraction == doctest::Approx(0.25).epsilon(0.01));
+}
+
+TEST_CASE("a question that is known before is read with the document, and the record says so")
+{
+    const auto deep = tests::loadDeepReader(4096);
+    EvalOptions options;
+    options.tasks = {"needle"};
+    options.questions = 4;
+    options.methods = {"homer"};
+    options.settings = {{"chunk", 1024}};
+    const auto needles = [&] {
+        SharedReadings readings(deep);
+        return runEvalUnit(deep, readings, options, {4096, "homer", 0.1}, {}).front();
+    };
+    const EvalCell blind = needles();
+    CHECK(evalSetup(*deep, options).ends_with(", chunk=1024"));
+    options.withQuestion = true;
+    const EvalCell knowing = needles();
+    CHECK(evalSetup(*deep, options).ends_with("each question known before the document is read"));
+    CHECK(blind.questions == 4);
+    CHECK(knowing.questions == 4);
+    CHECK(knowing.documents == 1);
+    CHECK(knowing.tokens == blind.tokens);
+    CHECK(blind.exact <= 2);
+    CHECK(knowing.exact == 4);
 }
 
 TEST_CASE("the units leave out keeps that make no difference, and bad options are refused")
