@@ -5,6 +5,7 @@
 #include "ui/library/library_pane.h"
 #include "ui/message_bar.h"
 #include "ui/model_menu.h"
+#include "ui/prepare_dialog.h"
 #include "ui/reader/reader_pane.h"
 #include "ui/text_format.h"
 
@@ -121,6 +122,15 @@ void MainWindow::makeDocumentMenu()
         if (selectedRow() != nullptr)
             m_session.prepare(selectedRow()->document.id);
     });
+    m_prepareWith = m_documentMenu->addAction(tr("Prepare &with..."), this, [this] {
+        if (selectedRow() == nullptr)
+            return;
+        // Copied, because the rows may change while the dialog is open.
+        const app::RecordId id = selectedRow()->document.id;
+        PrepareDialog dialog(QString::fromStdString(selectedRow()->document.title), this);
+        if (dialog.exec() == QDialog::Accepted)
+            m_session.prepare(id, dialog.choice());
+    });
     m_pause = m_documentMenu->addAction(tr("P&ause"), this, job(&app::Session::pauseJob));
     m_resume = m_documentMenu->addAction(tr("&Resume"), this, job(&app::Session::resumeJob));
     m_cancel = m_documentMenu->addAction(tr("&Cancel"), this, job(&app::Session::cancelJob));
@@ -143,6 +153,7 @@ void MainWindow::updateDocumentActions()
     m_reader->setKeptAvailable(row != nullptr && row->context.has_value());
     m_prepare->setEnabled(writable && !active && state != app::JobState::Paused &&
                           row->document.words > 0);
+    m_prepareWith->setEnabled(m_prepare->isEnabled());
     m_pause->setEnabled(writable && active);
     m_resume->setEnabled(writable && state == app::JobState::Paused);
     m_cancel->setEnabled(writable && (active || state == app::JobState::Paused));

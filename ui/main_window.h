@@ -65,6 +65,7 @@ private:
     ModelMenu* m_models = nullptr;
     QMenu* m_documentMenu = nullptr;
     QAction* m_prepare = nullptr;
+    QAction* m_prepareWith = nullptr;
     QAction* m_pause = nullptr;
     QAction* m_resume = nullptr;
     QAction* m_cancel = nullptr;

@@ -59,6 +59,7 @@ void MainWindow::connectSession()
     using app::Session;
     connect(&m_session, &Session::rowsChanged, this, &MainWindow::showRows);
     connect(&m_session, &Session::failed, m_messages, &MessageBar::showSentence);
+    connect(&m_session, &Session::noticed, m_messages, &MessageBar::showSentence);
     connect(&m_session, &Session::questionRefused, m_conversation,
             &ConversationPane::abandonQuestion);
     connect(

@@ -31,6 +31,14 @@ QString jobText(const app::JobRecord& job, const QString& progress)
     return {};
 }
 
+/// Nothing for the method that is used where none is chosen.
+QString methodText(const std::string& method)
+{
+    return method == engine::PrepareOptions{}.method
+               ? QString()
+               : QStringLiteral(" (%1)").arg(QString::fromStdString(method));
+}
+
 } // namespace
 
 QString bytesText(std::uint64_t bytes)
@@ -53,7 +61,8 @@ QString documentStateText(const app::DocumentRow& row, const QString& progress)
             : QStringLiteral("%1 pages").arg(number(static_cast<qint64>(row.document.pages)));
     const QString state =
         row.job       ? jobText(*row.job, progress)
-        : row.context ? QStringLiteral("Ready, kept %1 %, %2")
+        : row.context ? QStringLiteral("Ready%1, kept %2 %, %3")
+                            .arg(methodText(row.context->method))
                             .arg(row.context->keptFraction * 100, 0, 'f', 0)
                             .arg(bytesText(static_cast<std::uint64_t>(row.context->bytesStored)))
                       : QStringLiteral("Not prepared");

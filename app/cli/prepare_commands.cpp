@@ -1,9 +1,9 @@
 #include "app/cli/commands.h"
 #include "app/jobs/answer_question.h"
 #include "app/jobs/model_places.h"
+#include "app/jobs/pinned_pages.h"
 #include "app/jobs/prepare_document.h"
 
-#include <charconv>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -20,46 +20,6 @@ std::string progressText(const PrepareStatus& status)
     if (status.remainingSeconds >= 1)
         text += ", about " + durationText(status.remainingSeconds) + " left";
     return text;
-}
-
-[[noreturn]] void refusePin(const std::string& pin, std::size_t pages)
-{
-    throw engine::Error(
-        engine::ErrorCode::BadInput,
-        "\"" + pin + "\" names no pages of the document. It has " + counted(pages, "page") +
-            "; write a page as in --pin 1" +
-            (pages < 2 ? "" : ", or several as in --pin 1-" + std::to_string(pages)) + ".");
-}
-
-/// "3-5" or "7": first and last page, counted from 1.
-std::pair<std::size_t, std::size_t> pagesOf(const std::string& pin, std::size_t pages)
-{
-    std::size_t first = 0;
-    std::size_t last = 0;
-    const char* const end = pin.data() + pin.size();
-    auto read = std::from_chars(pin.data(), end, first);
-    last = first;
-    if (read.ec == std::errc() && read.ptr != end && *read.ptr == '-')
-        read = std::from_chars(read.ptr + 1, end, last);
-    if (read.ec != std::errc() || read.ptr != end || first == 0 || first > last || last > pages)
-        refusePin(pin, pages);
-    return {first, last};
-}
-
-/// The text of the named pages.
-std::vector<engine::ByteRange> pinnedText(const std::vector<PageRecord>& pages,
-                                          const std::vector<std::string>& pins)
-{
-    std::vector<engine::ByteRange> ranges;
-    for (const std::string& pin : pins) {
-        const auto [first, last] = pagesOf(pin, pages.size());
-        for (std::size_t page = first; page <= last; ++page) {
-            const auto& range = pages[page - 1].range;
-            if (range.begin < range.end) // else the page has no text
-                ranges.push_back(range);
-        }
-    }
-    return ranges;
 }
 
 std::string textOfFile(const std::string& path)

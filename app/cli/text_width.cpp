@@ -51,11 +51,17 @@ std::size_t columnsOf(std::string_view text)
 
 std::string withoutControls(std::string_view text)
 {
-    std::string clean(text);
-    std::erase_if(clean, [](char c) {
-        const auto byte = static_cast<unsigned char>(c);
-        return (byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f;
-    });
+    std::string clean;
+    while (!text.empty()) {
+        const DecodedCharacter character = decodeUtf8(text);
+        const std::size_t length = std::max<std::size_t>(character.length, 1);
+        const char32_t code = character.codePoint;
+        const bool isControl =
+            (code < 0x20 && code != U'\n' && code != U'\t') || (code >= 0x7f && code < 0xa0);
+        if (!isControl)
+            clean += text.substr(0, length);
+        text.remove_prefix(length);
+    }
     return clean;
 }
 

@@ -26,23 +26,22 @@ PrepareRequest requestFromJob(const JobRecord& job)
     }
 }
 
-RecordId runPreparation(EngineRoom& room, EngineThread& engineThread, LibraryThread& library,
-                        const PrepareRequest& request,
-                        const std::function<void(const PrepareStatus&)>& onProgress,
-                        const std::stop_token& stop)
+PreparedDocument runPreparation(EngineRoom& room, EngineThread& engineThread,
+                                LibraryThread& library, const PrepareRequest& request,
+                                const std::function<void(const PrepareStatus&)>& onProgress,
+                                const std::stop_token& stop)
 {
     const auto model = room.model(request.modelPath);
     const std::string text =
         library.call([&](Library& books) { return books.text(request.documentId); });
     RemotePrepareStorage storage(library);
-    const PreparedDocument prepared = prepareDocument(
+    return prepareDocument(
         storage, request.documentId, text, model, request.options,
         [&](const PrepareStatus& status) {
             onProgress(status);
             engineThread.runWaiting(room);
         },
         stop);
-    return prepared.contextId;
 }
 
 } // namespace app

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/jobs/prepare_document.h"
 #include "app/session/engine_room.h"
 #include "app/session/library_room.h"
 #include "app/session/remote_prepare_storage.h"
@@ -23,10 +24,10 @@ std::string requestJson(const PrepareRequest& request);
 PrepareRequest requestFromJob(const JobRecord& job);
 
 /// Runs one preparation on the engine thread, letting questions in between its blocks.
-/// Returns the finished context's id. Throws engine::Error; Cancelled when stopped.
-RecordId runPreparation(EngineRoom& room, EngineThread& engineThread, LibraryThread& library,
-                        const PrepareRequest& request,
-                        const std::function<void(const PrepareStatus&)>& onProgress,
-                        const std::stop_token& stop);
+/// Returns the finished context. Throws engine::Error; Cancelled when stopped.
+PreparedDocument runPreparation(EngineRoom& room, EngineThread& engineThread,
+                                LibraryThread& library, const PrepareRequest& request,
+                                const std::function<void(const PrepareStatus&)>& onProgress,
+                                const std::stop_token& stop);
 
 } // namespace app

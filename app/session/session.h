@@ -18,6 +18,15 @@
 
 namespace app {
 
+/// How a person wants a document to be prepared.
+struct PrepareChoice
+{
+    std::string method = engine::PrepareOptions{}.method;
+    double keep = engine::PrepareOptions{}.keep;
+    engine::KvType store = engine::PrepareOptions{}.store;
+    std::string pages; // kept whole, for instance "1-3, 7"; empty: none
+};
+
 /// A line of the library list: the document, what has been prepared of it and the job at work on
 /// it.
 struct DocumentRow
@@ -66,7 +75,7 @@ public:
 
     void refresh();
     void importFiles(const QStringList& paths);
-    void prepare(RecordId documentId);
+    void prepare(RecordId documentId, const PrepareChoice& choice = {});
     void pauseJob(RecordId jobId);
     void resumeJob(RecordId jobId);
     void cancelJob(RecordId jobId);
@@ -110,6 +119,8 @@ signals:
     void memoryChanged(app::MemoryStatus status);
     /// A sentence for the user: something that was asked for did not happen.
     void failed(QString sentence);
+    /// A sentence for the user about something that was done, but with a reservation.
+    void noticed(QString sentence);
     /// The question could not be stored, so that no answer will come; failed() says why.
     void questionRefused();
 
@@ -126,7 +137,8 @@ private:
     void emitRows(Library& library);
     void importOne(const std::filesystem::path& path, const std::filesystem::path& model);
     static void enqueuePreparation(Library& library, RecordId documentId,
-                                   const std::filesystem::path& model);
+                                   const std::filesystem::path& model,
+                                   const PrepareChoice& choice = {});
     bool claimJob(const JobRecord& job);
     void startNextJob();
     void runJob(EngineRoom& room, const JobRecord& job, const std::stop_token& stop);

@@ -1,6 +1,7 @@
 // The queue of preparations: one at a time, kept in the library, so that it survives the program.
 
 #include "app/jobs/model_places.h"
+#include "app/jobs/pinned_pages.h"
 #include "app/session/session.h"
 
 #include <algorithm>
@@ -31,13 +32,29 @@ QString progressText(const PrepareStatus& status)
         .arg(remainingText(status.remainingSeconds));
 }
 
+/// "1-3, 7": its parts.
+std::vector<std::string> namesOf(const std::string& pages)
+{
+    std::vector<std::string> names;
+    for (const QString& part : QString::fromStdString(pages).split(u',', Qt::SkipEmptyParts)) {
+        if (!part.trimmed().isEmpty())
+            names.push_back(part.trimmed().toStdString());
+    }
+    return names;
+}
+
 } // namespace
 
 void Session::enqueuePreparation(Library& library, RecordId documentId,
-                                 const std::filesystem::path& model)
+                                 const std::filesystem::path& model, const PrepareChoice& choice)
 {
     PrepareRequest request;
     request.documentId = documentId;
+    request.options.method = choice.method;
+    request.options.keep = choice.keep;
+    request.options.store = choice.store;
+    if (const auto names = namesOf(choice.pages); !names.empty())
+        request.options.pinned = pinnedText(library.pages(documentId), names);
     request.modelPath = model.empty() ? embeddedModel() : model;
     JobRecord job;
     job.kind = "prepare";
@@ -46,10 +63,10 @@ void Session::enqueuePreparation(Library& library, RecordId documentId,
     library.enqueueJob(job);
 }
 
-void Session::prepare(RecordId documentId)
+void Session::prepare(RecordId documentId, const PrepareChoice& choice)
 {
-    onLibrary([this, documentId, model = m_model](Library& library) {
-        enqueuePreparation(library, documentId, model);
+    onLibrary([this, documentId, choice, model = m_model](Library& library) {
+        enqueuePreparation(library, documentId, model, choice);
         emitRows(library);
         toUi([this] { startNextJob(); });
     });
@@ -109,7 +126,7 @@ void Session::runJob(EngineRoom& room, const JobRecord& job, const std::stop_tok
             return;
         }
         const PrepareRequest request = requestFromJob(running);
-        running.contextId = runPreparation(
+        const PreparedDocument prepared = runPreparation(
             room, *m_engine, *m_library, request,
             [&](const PrepareStatus& status) {
                 if (Clock::now() - last < kProgressInterval && status.progress.fraction < 1.0)
@@ -122,8 +139,11 @@ void Session::runJob(EngineRoom& room, const JobRecord& job, const std::stop_tok
                 publishMemory(room);
             },
             stop);
+        running.contextId = prepared.contextId;
         running.progress = 1;
         endJob(running, JobState::Done, "");
+        for (const std::string& warning : prepared.warnings)
+            toUi([this, warning] { emit noticed(QString::fromStdString(warning)); });
     } catch (const engine::Error& error) {
         // After a stop the document may be gone, and any error is only the way out.
         const bool stopped = error.code() == engine::ErrorCode::Cancelled || stop.stop_requested();

@@ -11,6 +11,8 @@ namespace {
 /// rows, whatever is asked for.
 constexpr std::uint32_t kSummedBlockRows = 512;
 
+constexpr std::size_t kRowsReadAtOnce = 512; // by a thread
+
 DocumentPlan withBlocksFor(DocumentPlan plan, AttentionScorer::Votes votes)
 {
     if (votes == AttentionScorer::Votes::AllRows)
@@ -55,8 +57,14 @@ LayerScores CacheScorer::scoresOf(const KvStore& store, std::uint32_t layer)
                 continue;
             keys.resize(std::size_t{end - m_firstRow} * plan().headDim);
             values.resize(keys.size());
-            list.readKeys(keys, m_firstRow, plan().headDim);
-            list.readValues(values, m_firstRow, plan().headDim);
+            plan().parallelFor(
+                end - m_firstRow, kRowsReadAtOnce, [&](std::size_t first, std::size_t last) {
+                    const std::size_t at = first * plan().headDim;
+                    const std::size_t size = (last - first) * plan().headDim;
+                    const auto row = m_firstRow + static_cast<std::uint32_t>(first);
+                    list.readKeys(std::span(keys).subspan(at, size), row, plan().headDim);
+                    list.readValues(std::span(values).subspan(at, size), row, plan().headDim);
+                });
             const std::vector<float> each = scoresOfHead(layer, head, keys, values);
             scores.score.insert(scores.score.end(), each.begin(), each.end());
         }

@@ -5,6 +5,7 @@
 #include "kernels/cpu/kv_page_layout.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
@@ -114,19 +115,55 @@ void encodeRow(KvType type, std::byte* page, const RowPlaces& places, std::size_
     }
 }
 
-void decodeRow(KvType type, std::span<float> out, const std::byte* page, const RowPlaces& places,
-               std::size_t row)
+void decodeInt8Row(std::span<float> out, const std::byte* page, const RowPlaces& places,
+                   std::size_t row)
 {
-    const float scale = type == KvType::Int8 ? floatFromHalf(load<std::uint16_t>(page, row)) : 1.0F;
-    for (std::size_t channel = 0; channel < out.size(); ++channel) {
-        const std::size_t place = places.at(row, channel);
-        if (type == KvType::F32)
-            out[channel] = load<float>(page, place);
-        else if (type == KvType::F16)
-            out[channel] = floatFromHalf(load<std::uint16_t>(page, place));
-        else
-            out[channel] =
-                scale * static_cast<float>(load<std::int8_t>(page + kInt8CodesOffset, place));
+    const float scale = floatFromHalf(load<std::uint16_t>(page, row));
+    const std::byte* codes = page + kInt8CodesOffset;
+    for (std::size_t channel = 0; channel < out.size(); ++channel)
+        out[channel] =
+            scale * static_cast<float>(load<std::int8_t>(codes, places.at(row, channel)));
+}
+
+float numberOf(float value)
+{
+    return value;
+}
+
+float numberOf(std::uint16_t half)
+{
+    return floatFromHalf(half);
+}
+
+/// Numbers that stand next to each other in a panel are taken together: a row's channels of the
+/// values, a channel's rows of the keys.
+template <class Number>
+void decodeNumbers(PageSide side, std::span<float> out, const std::byte* page, std::size_t headDim,
+                   std::size_t first)
+{
+    const PanelShape shape = panelShape(side, headDim);
+    const std::size_t count = out.size() / headDim;
+    const std::size_t outer = side == PageSide::Keys ? headDim : count; // of a panel
+    const std::size_t begin = side == PageSide::Keys ? first : 0;       // columns
+    const std::size_t end = side == PageSide::Keys ? first + count : headDim;
+    const std::size_t outerStep = side == PageSide::Keys ? 1 : headDim; // in `out`
+    const std::size_t columnStep = side == PageSide::Keys ? headDim : 1;
+    const std::size_t depth = side == PageSide::Keys ? 0 : first;
+    std::array<Number, kPanelWidth> stored{};
+    std::array<float, kPanelWidth> run{};
+    for (std::size_t column = begin; column < end;) {
+        const std::size_t stop = std::min(end, (column / kPanelWidth + 1) * kPanelWidth);
+        const std::size_t width = stop - column;
+        for (std::size_t i = 0; i < outer; ++i) {
+            const std::size_t place = panelIndex(shape, depth + i, column);
+            std::memcpy(stored.data(), page + place * sizeof(Number), width * sizeof(Number));
+            for (std::size_t c = 0; c < kPanelWidth; ++c) // all of them, so that it is a vector
+                run[c] = numberOf(stored[c]);
+            float* target = &out[i * outerStep + (column - begin) * columnStep];
+            for (std::size_t c = 0; c < width; ++c)
+                target[c * columnStep] = run[c];
+        }
+        column = stop;
     }
 }
 
@@ -156,9 +193,13 @@ void decode(KvType type, PageSide side, std::span<float> out, const std::byte* p
         decodeKiviPage(type, side, out, page, headDim, first);
         return;
     }
+    if (type == KvType::F32)
+        return decodeNumbers<float>(side, out, page, headDim, first);
+    if (type == KvType::F16)
+        return decodeNumbers<std::uint16_t>(side, out, page, headDim, first);
     const RowPlaces places{.side = side, .shape = panelShape(side, headDim)};
     for (std::size_t row = 0; row < count; ++row)
-        decodeRow(type, out.subspan(row * headDim, headDim), page, places, first + row);
+        decodeInt8Row(out.subspan(row * headDim, headDim), page, places, first + row);
 }
 
 } // namespace

@@ -29,12 +29,12 @@ inline float floatFromHalf(std::uint16_t half)
 {
     const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16U;
     const std::uint32_t magnitude = half & 0x7FFFU;
-    if (magnitude >= 0x7C00U)
-        return std::bit_cast<float>(sign | 0x7F800000U | ((magnitude & 0x3FFU) << 13U));
     // Moving the exponent by a product also normalises the subnormal numbers.
     constexpr float kExponentShift = 0x1p112F;
     const float value = std::bit_cast<float>(magnitude << 13U) * kExponentShift;
-    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(value));
+    // No branch, so that loops of it become vectors.
+    const std::uint32_t infinite = magnitude >= 0x7C00U ? 0x7F800000U : 0U;
+    return std::bit_cast<float>(sign | infinite | std::bit_cast<std::uint32_t>(value));
 }
 
 } // namespace kernels::cpu

@@ -2,6 +2,7 @@
 
 #include "tests/ui/window_fixture.h"
 #include "ui/conversation/conversation_pane.h"
+#include "ui/prepare_dialog.h"
 #include "ui/reader/reader_pane.h"
 
 #include <QApplication>
@@ -66,6 +67,12 @@ private slots:
         QTRY_VERIFY_WITH_TIMEOUT(fixture.window().reader().isKeptShown(), kPatience);
         save(fixture.window(), QStringLiteral("kept-light"));
         fixture.window().reader().toggleKept();
+
+        ui::PrepareDialog dialog(QStringLiteral("Handbook"), &fixture.window());
+        dialog.show();
+        QCoreApplication::processEvents();
+        QVERIFY(dialog.grab().save(QStringLiteral(BINARY_DIR "/screenshots/prepare-light.png")));
+        dialog.hide();
 
         QApplication::setPalette(darkPalette());
         save(fixture.window(), QStringLiteral("window-dark"));

@@ -6,6 +6,7 @@
 #include "ui/library/document_list_model.h"
 #include "ui/library/library_pane.h"
 #include "ui/message_bar.h"
+#include "ui/prepare_dialog.h"
 #include "ui/reader/reader_pane.h"
 
 #include <QAbstractButton>
@@ -19,7 +20,9 @@
 #include <QPdfWriter>
 #include <QPushButton>
 #include <QSignalSpy>
+#include <QSpinBox>
 #include <QTest>
+#include <QTimer>
 
 namespace {
 
@@ -60,6 +63,28 @@ QString writeLongText(const QString& folder)
                        .toUtf8());
     }
     return path;
+}
+
+/// Chooses in the dialog of "Prepare with...", which has to be there, and accepts it.
+void prepareWith(tests::WindowFixture& fixture, const QString& method, int percent,
+                 const QString& pages)
+{
+    bool accepted = false;
+    QTimer::singleShot(0, &fixture.window(), [&] {
+        auto* dialog = qobject_cast<ui::PrepareDialog*>(QApplication::activeModalWidget());
+        QVERIFY(dialog != nullptr);
+        auto* methods = dialog->findChild<QComboBox*>();
+        methods->setCurrentIndex(methods->findData(method));
+        dialog->findChild<QSpinBox*>()->setValue(percent);
+        dialog->findChild<QLineEdit*>(QStringLiteral("pages"))->setText(pages);
+        accepted = true;
+        dialog->accept();
+    });
+    for (QAction* action : fixture.window().findChildren<QAction*>()) {
+        if (action->text() == QStringLiteral("Prepare &with..."))
+            action->trigger();
+    }
+    QVERIFY(accepted);
 }
 
 app::RecordId onlyDocument(tests::WindowFixture& fixture)
@@ -104,6 +129,29 @@ private slots:
         QCOMPARE(fixture.window().reader().page(), std::size_t{1});
         QTRY_VERIFY_WITH_TIMEOUT(fixture.window().reader().hasCitationMark(), kPatience);
         QTRY_VERIFY_WITH_TIMEOUT(fixture.window().reader().isPageDrawn(), kPatience);
+    }
+
+    void aMethodIsChosenAndThePagesThatStay()
+    {
+        tests::WindowFixture fixture;
+        fixture.drop(writePdf(fixture.folder()));
+        QVERIFY(fixture.waitUntilReady());
+        fixture.window().library().select(onlyDocument(fixture));
+        QVERIFY(!fixture.stateText().contains(QStringLiteral("knorm")));
+
+        prepareWith(fixture, QStringLiteral("knorm"), 40, QStringLiteral("9"));
+        auto* messages = fixture.window().findChild<ui::MessageBar*>();
+        QTRY_VERIFY_WITH_TIMEOUT(messages->sentence().contains(QStringLiteral("has 3 pages")),
+                                 kPatience);
+        QVERIFY(!fixture.stateText().contains(QStringLiteral("knorm")));
+
+        prepareWith(fixture, QStringLiteral("knorm"), 40, QStringLiteral(" 2, "));
+        QTRY_VERIFY_WITH_TIMEOUT(
+            fixture.stateText().contains(QStringLiteral("Ready (knorm), kept 4")), kPatience);
+        // Without the page only two fifths of its words would be left.
+        QVERIFY(fixture.ask(QStringLiteral("Seven grey barges carried")));
+        QCOMPARE(fixture.window().conversation().lastText(),
+                 QStringLiteral("turnips from Velden to the salt market."));
     }
 
     void theNextStartAnswersWithoutReadingAgain()

@@ -78,7 +78,7 @@ TEST_CASE("values that no method or model can work with are refused with those t
     checkRefusal(prepare({"--method", "zip"}), kBadUse, {"\"zip\"", "kvzip"});
     checkRefusal(prepare({"--store", "f8"}), kBadUse, {"\"f8\"", "kivi4"});
     checkRefusal(prepare({"--set", "window"}), kBadUse, {"\"window\"", "--set key="});
-    checkRefusal(prepare({"--pin", "2"}), kBadUse, {"\"2\"", "has 1 page;", "--pin 1."});
+    checkRefusal(prepare({"--pin", "2"}), kBadUse, {"\"2\"", "has 1 page;", "write a page as 1."});
     checkRefusal(prepare({"--set", "depth=3"}), kBadUse, {"\"depth\"", "kvzip", "piece"});
     checkRefusal(library.run({"ask", document, "  "}), kBadUse, {"question is empty", "Write it"});
     const auto logits = [](const std::string& ids) {

@@ -101,7 +101,7 @@ TEST_CASE_FIXTURE(Shelf, "pages that are none, too many, or for a method that dr
     for (const char* pin : {"0", "99", "3-2", "1-99", "a", "2-", "-2", "2x", "1-2-3"}) {
         checkRefusal(
             library.run(prepareWords({std::string("--pin=") + pin})), kBadUse,
-            {"\"" + std::string(pin) + "\" names no pages", "has " + count + " page", "--pin 1"});
+            {"\"" + std::string(pin) + "\" names no pages", "has " + count + " page", "write a page as 1"});
     }
     checkRefusal(library.run(prepareWords({"--keep", "0.1", "--pin", "1-2"})), kBadUse,
                  {"pinned pages have", "Pin fewer pages or raise keep"});
