@@ -57,7 +57,8 @@ std::string withoutControls(std::string_view text)
         const std::size_t length = std::max<std::size_t>(character.length, 1);
         const char32_t code = character.codePoint;
         const bool isControl =
-            (code < 0x20 && code != U'\n' && code != U'\t') || (code >= 0x7f && code < 0xa0);
+            character.length > 0 &&
+            ((code < 0x20 && code != U'\n' && code != U'\t') || (code >= 0x7f && code < 0xa0));
         if (!isControl)
             clean += text.substr(0, length);
         text.remove_prefix(length);
