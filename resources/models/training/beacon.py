@@ -4,7 +4,8 @@
 
 After every `ratio` tokens stands a beacon, a row with an embedding and query, key and value projections of its own. When a
 window is full, only its beacons' keys and values stay, and positions are counted anew without the rows that went
-("interleave", "full-coverage"). The ratio is drawn anew for each window. The last window has no beacons.
+("interleave", "full-coverage"). The ratio is drawn anew for each step. The last window has beacons, too, which the
+published training leaves out: questions and answers have them when they are used (structural.md 4.6).
 The file has the layout that docs/file-formats.md describes; the program finds it beside the model by its name.
 """
 
@@ -49,16 +50,20 @@ class BeaconReader(nn.Module):
         """Queries, keys and values (batch, heads, rows, head_dim) before rotation; beacon rows use their own matrices."""
         attention, own = self.base.layers[index].attention, self.layers[index]
         counts = {"q": self.base.shape.heads, "k": self.base.shape.kv_heads, "v": self.base.shape.kv_heads}
+        order = torch.cat((torch.nonzero(~beacons), torch.nonzero(beacons))).flatten().argsort()
+        parts = x[:, ~beacons], x[:, beacons]
         return [
-            attention.heads_of(torch.where(beacons[:, None], getattr(own, n)(x), getattr(attention, n)(x)), counts[n])
+            attention.heads_of(
+                torch.cat((getattr(attention, n)(parts[0]), getattr(own, n)(parts[1])), 1)[:, order], counts[n]
+            )
             for n in "qkv"
         ]
 
     def window(self, ids: torch.Tensor, ratio: int, memory: list | None):
         """One window of ids (batch, tokens): hidden rows of its tokens, and what stays of all windows so far, per layer
-        (keys before rotation, values). `ratio` 0: no beacons."""
+        (keys before rotation, values)."""
         shape, count = self.base.shape, ids.shape[1]
-        order = [i for t in range(count) for i in ([t] if not ratio or (t + 1) % ratio else [t, -1])]
+        order = [i for t in range(count) for i in ([t] if (t + 1) % ratio else [t, -1])]
         beacons = torch.tensor([i < 0 for i in order], device=ids.device)
         places = torch.tensor([max(i, 0) for i in order], device=ids.device)
         x = torch.where(beacons[:, None], self.embedding, self.base.embedding(ids)[:, places])
@@ -82,19 +87,18 @@ class BeaconReader(nn.Module):
             x = x + layer.down(F.silu(layer.gate(inner)) * layer.up(inner))
         return self.base.norm(x[:, ~beacons]), kept
 
-    def hidden(self, ids: torch.Tensor, window: int, ratios: list[int]) -> torch.Tensor:
-        """Window after window, with the given ratios in turn; the last window without beacons."""
+    def hidden(self, ids: torch.Tensor, window: int, ratio: int) -> torch.Tensor:
+        """Window after window."""
         memory, rows = None, []
-        for number, piece in enumerate(ids.split(window, 1)):
-            last = (number + 1) * window >= ids.shape[1]
-            hidden, memory = self.window(piece, 0 if last else ratios[number % len(ratios)], memory)
+        for piece in ids.split(window, 1):
+            hidden, memory = self.window(piece, ratio, memory)
             rows.append(hidden)
         return torch.cat(rows, 1)
 
 
-def loss_of(model: BeaconReader, ids, weights, window: int, ratios: list[int]):
+def loss_of(model: BeaconReader, ids, weights, window: int, ratio: int):
     """Weighted cross-entropy behind the first window, and the share of right tokens of answers there."""
-    hidden = model.hidden(ids[:, :-1], window, ratios)
+    hidden = model.hidden(ids[:, :-1], window, ratio)
     weights = weights[:, :-1].clone()
     weights[:, :window] = 0
     kept = weights > 0
@@ -150,7 +154,8 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=1024)
     parser.add_argument("--rows", type=int, default=2)
     parser.add_argument("--ratios", type=int, nargs="+", default=[2, 4, 8])
-    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--rate", type=float, default=1e-3, help="of the embedding")
+    parser.add_argument("--muon-rate", type=float, default=2e-3, help="of the projections")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
@@ -158,20 +163,24 @@ def main() -> None:
     library = documents.load_library(options.books, False, options.cache)
     encoder, recipe = conversations.Encoder(), conversations.Recipe(options.length, curriculum.SKILLS)
     model = BeaconReader(export.load(options.reader))
-    stepper = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=options.rate, weight_decay=0.0)
+    steppers = [
+        torch.optim.Muon(list(model.layers.parameters()), lr=options.muon_rate, weight_decay=0.0, momentum=0.95),
+        torch.optim.AdamW([model.embedding], lr=options.rate, weight_decay=0.0),
+    ]
     begun, sums = time.time(), [0.0, 0.0, 0]
     for step in range(options.steps):
         share = min(1.0, (step + 1) / 50) * max(0.05, 1 - (time.time() - begun) / options.seconds)
-        stepper.param_groups[0]["lr"] = options.rate * share
+        for stepper, rate in zip(steppers, (options.muon_rate, options.rate)):
+            stepper.param_groups[0]["lr"] = rate * share
         batch = conversations.make_batch(library, encoder, options.seed + 1000, step, recipe, options.rows)
-        rng = random.Random(f"ratios {options.seed} {step}")
-        ratios = [rng.choice(options.ratios) for _ in range(options.length // options.window + 1)]
+        ratio = random.Random(f"ratios {options.seed} {step}").choice(options.ratios)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss, right = loss_of(model, *map(torch.from_numpy, batch), options.window, ratios)
+            loss, right = loss_of(model, *map(torch.from_numpy, batch), options.window, ratio)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        stepper.step()
-        stepper.zero_grad(set_to_none=True)
+        for stepper in steppers:
+            stepper.step()
+            stepper.zero_grad(set_to_none=True)
         sums = [sums[0] + loss.item(), sums[1] + right.mean().nan_to_num().item(), sums[2] + 1]
         if (step + 1) % 10 == 0:
             print(f"{step + 1}\t{sums[0] / sums[2]:.4f}\t{sums[1] / sums[2]:.4f}\t{time.time() - begun:.0f}", flush=True)
