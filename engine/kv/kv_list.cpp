@@ -98,11 +98,17 @@ void KvList::keep(std::span<const std::uint32_t> ascending, std::size_t headDim)
 {
     if (ascending.size() == m_length)
         return;
-    KvList kept;
+    // The pages before the first entry that goes stay as they are.
+    std::uint32_t same = 0;
+    while (same < ascending.size() && ascending[same] == same)
+        ++same;
+    const auto from = static_cast<std::uint32_t>(same / kPageRows * kPageRows);
+    KvList kept = *this;
+    kept.truncate(from);
     std::vector<float> keys;
     std::vector<float> values;
     std::vector<std::uint32_t> rows;
-    for (std::size_t run = 0; run < ascending.size(); run += rows.size()) {
+    for (std::size_t run = from; run < ascending.size(); run += rows.size()) {
         rows.clear();
         for (std::size_t i = run;
              i < ascending.size() && ascending[i] == ascending[run] + (i - run); ++i)
@@ -115,6 +121,7 @@ void KvList::keep(std::span<const std::uint32_t> ascending, std::size_t headDim)
                     rows);
     }
     kept.m_rows.shrink_to_fit();
+    kept.m_pages.shrink_to_fit();
     *this = std::move(kept);
 }
 

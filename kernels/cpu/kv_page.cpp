@@ -100,21 +100,6 @@ void encodeInt8Row(std::byte* page, const RowPlaces& places, std::size_t row,
     }
 }
 
-void encodeRow(KvType type, std::byte* page, const RowPlaces& places, std::size_t row,
-               std::span<const float> values)
-{
-    if (type == KvType::Int8) {
-        encodeInt8Row(page, places, row, values);
-        return;
-    }
-    for (std::size_t channel = 0; channel < values.size(); ++channel) {
-        if (type == KvType::F32)
-            store(page, places.at(row, channel), values[channel]);
-        else
-            store(page, places.at(row, channel), halfFromFloat(values[channel]));
-    }
-}
-
 void decodeInt8Row(std::span<float> out, const std::byte* page, const RowPlaces& places,
                    std::size_t row)
 {
@@ -125,46 +110,79 @@ void decodeInt8Row(std::span<float> out, const std::byte* page, const RowPlaces&
             scale * static_cast<float>(load<std::int8_t>(codes, places.at(row, channel)));
 }
 
-float numberOf(float value)
+void convert(float& to, float from)
 {
-    return value;
+    to = from;
 }
 
-float numberOf(std::uint16_t half)
+void convert(float& to, std::uint16_t half)
 {
-    return floatFromHalf(half);
+    to = floatFromHalf(half);
 }
 
-/// Numbers that stand next to each other in a panel are taken together: a row's channels of the
-/// values, a channel's rows of the keys.
+void convert(std::uint16_t& half, float from)
+{
+    half = halfFromFloat(from);
+}
+
+/// Numbers that stand next to each other in a panel: a row's channels of the values, a channel's
+/// rows of the keys.
+struct Run
+{
+    std::size_t place; // in the page
+    std::size_t row;   // in (rows, headDim): where the first one belongs, and the way to the next
+    std::size_t step;
+    std::size_t width; // at most kPanelWidth
+};
+
+template <class Visit>
+void forEachRun(PageSide side, std::size_t headDim, std::size_t first, std::size_t count,
+                const Visit& visit)
+{
+    const PanelShape shape = panelShape(side, headDim);
+    const bool isKeys = side == PageSide::Keys;
+    const std::size_t begin = isKeys ? first : 0; // columns
+    const std::size_t end = isKeys ? first + count : headDim;
+    const std::size_t lines = isKeys ? headDim : count;
+    const std::size_t lineStep = isKeys ? 1 : headDim;
+    const std::size_t columnStep = isKeys ? headDim : 1;
+    for (std::size_t column = begin; column < end;) {
+        const std::size_t stop = std::min(end, (column / kPanelWidth + 1) * kPanelWidth);
+        for (std::size_t line = 0; line < lines; ++line)
+            visit(Run{panelIndex(shape, line + (isKeys ? 0 : first), column),
+                      line * lineStep + (column - begin) * columnStep, columnStep, stop - column});
+        column = stop;
+    }
+}
+
+template <class Number>
+void encodeNumbers(PageSide side, std::byte* page, std::span<const float> rows, std::size_t headDim,
+                   std::size_t first)
+{
+    std::array<float, kPanelWidth> given{};
+    std::array<Number, kPanelWidth> stored{};
+    forEachRun(side, headDim, first, rows.size() / headDim, [&](const Run& run) {
+        for (std::size_t c = 0; c < run.width; ++c)
+            given[c] = rows[run.row + c * run.step];
+        for (std::size_t c = 0; c < kPanelWidth; ++c) // all of them, so that it is a vector
+            convert(stored[c], given[c]);
+        std::memcpy(page + run.place * sizeof(Number), stored.data(), run.width * sizeof(Number));
+    });
+}
+
 template <class Number>
 void decodeNumbers(PageSide side, std::span<float> out, const std::byte* page, std::size_t headDim,
                    std::size_t first)
 {
-    const PanelShape shape = panelShape(side, headDim);
-    const std::size_t count = out.size() / headDim;
-    const std::size_t outer = side == PageSide::Keys ? headDim : count; // of a panel
-    const std::size_t begin = side == PageSide::Keys ? first : 0;       // columns
-    const std::size_t end = side == PageSide::Keys ? first + count : headDim;
-    const std::size_t outerStep = side == PageSide::Keys ? 1 : headDim; // in `out`
-    const std::size_t columnStep = side == PageSide::Keys ? headDim : 1;
-    const std::size_t depth = side == PageSide::Keys ? 0 : first;
     std::array<Number, kPanelWidth> stored{};
-    std::array<float, kPanelWidth> run{};
-    for (std::size_t column = begin; column < end;) {
-        const std::size_t stop = std::min(end, (column / kPanelWidth + 1) * kPanelWidth);
-        const std::size_t width = stop - column;
-        for (std::size_t i = 0; i < outer; ++i) {
-            const std::size_t place = panelIndex(shape, depth + i, column);
-            std::memcpy(stored.data(), page + place * sizeof(Number), width * sizeof(Number));
-            for (std::size_t c = 0; c < kPanelWidth; ++c) // all of them, so that it is a vector
-                run[c] = numberOf(stored[c]);
-            float* target = &out[i * outerStep + (column - begin) * columnStep];
-            for (std::size_t c = 0; c < width; ++c)
-                target[c * columnStep] = run[c];
-        }
-        column = stop;
-    }
+    std::array<float, kPanelWidth> numbers{};
+    forEachRun(side, headDim, first, out.size() / headDim, [&](const Run& run) {
+        std::memcpy(stored.data(), page + run.place * sizeof(Number), run.width * sizeof(Number));
+        for (std::size_t c = 0; c < kPanelWidth; ++c)
+            convert(numbers[c], stored[c]);
+        for (std::size_t c = 0; c < run.width; ++c)
+            out[run.row + c * run.step] = numbers[c];
+    });
 }
 
 void encode(KvType type, PageSide side, std::byte* page, std::span<const float> rows,
@@ -179,9 +197,13 @@ void encode(KvType type, PageSide side, std::byte* page, std::span<const float> 
         encodeKiviPage(type, side, page, rows, headDim);
         return;
     }
+    if (type == KvType::F32)
+        return encodeNumbers<float>(side, page, rows, headDim, first);
+    if (type == KvType::F16)
+        return encodeNumbers<std::uint16_t>(side, page, rows, headDim, first);
     const RowPlaces places{.side = side, .shape = panelShape(side, headDim)};
     for (std::size_t row = 0; row < count; ++row)
-        encodeRow(type, page, places, first + row, rows.subspan(row * headDim, headDim));
+        encodeInt8Row(page, places, first + row, rows.subspan(row * headDim, headDim));
 }
 
 void decode(KvType type, PageSide side, std::span<float> out, const std::byte* page,

@@ -8,20 +8,18 @@ namespace kernels::cpu {
 /// The nearest float16 (IEEE 754 binary16), ties to even; values beyond 65504 become infinite.
 inline std::uint16_t halfFromFloat(float value)
 {
+    // No branch, so that loops of it become vectors.
     const auto bits = std::bit_cast<std::uint32_t>(value);
-    const auto sign = static_cast<std::uint16_t>((bits >> 16U) & 0x8000U);
     const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
-    if (magnitude > 0x7F800000U)
-        return sign | 0x7E00U;
-    if (magnitude >= 0x477FF000U)
-        return sign | 0x7C00U;
-    if (magnitude < 0x38800000U) {
-        // The last place of 0.5 is the smallest float16 step, so the addition does the rounding.
-        const float rounded = std::bit_cast<float>(magnitude) + 0.5F;
-        return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(rounded) & 0x7FFU));
-    }
-    const std::uint32_t rounded = magnitude + 0xFFFU + ((magnitude >> 13U) & 1U);
-    return static_cast<std::uint16_t>(sign | ((rounded - 0x38000000U) >> 13U));
+    // The last place of 0.5 is the smallest float16 step, so the addition does the rounding.
+    const float shifted = std::bit_cast<float>(magnitude) + 0.5F;
+    const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(shifted) & 0x7FFU;
+    const std::uint32_t normal =
+        (magnitude + 0xFFFU + ((magnitude >> 13U) & 1U) - 0x38000000U) >> 13U;
+    std::uint32_t half = magnitude < 0x38800000U ? subnormal : normal;
+    half = magnitude >= 0x477FF000U ? 0x7C00U : half;
+    half = magnitude > 0x7F800000U ? 0x7E00U : half;
+    return static_cast<std::uint16_t>(half | ((bits >> 16U) & 0x8000U));
 }
 
 /// The exact value of a float16.
