@@ -7,10 +7,15 @@ namespace {
 
 constexpr const char* kPlainReading = "full";
 
-/// Methods without stages decide while they read what stays, so each budget reads on its own.
-bool readsAlike(const std::string& method)
+/// Methods without stages decide while they read what stays, so each budget reads on its own; but
+/// those that measure the heads first cut them at the end.
+bool readsAlike(const PrepareOptions& options)
 {
-    return method == kPlainReading || findMethod(method).composition != Composition::Closed;
+    if (options.method == kPlainReading)
+        return true;
+    const MethodEntry method = findMethod(options.method);
+    return method.composition != Composition::Closed ||
+           (method.takesHeadTable && options.headTable.empty());
 }
 
 } // namespace
@@ -38,7 +43,7 @@ SharedReadings::prepare(const std::string& text, const PrepareOptions& options,
     const auto [preparation, plain] = begin(text, options);
     Reading reading{plain, {}};
     // What is read for one question is of no use to another.
-    bool keeps = !isKnown && readsAlike(options.method) && options.question.empty();
+    bool keeps = !isKnown && readsAlike(options) && options.question.empty();
     bool more = true;
     while (more) {
         more = preparation->advance();
@@ -61,7 +66,7 @@ SharedReadings::Begun SharedReadings::begin(const std::string& text,
                                             const PrepareOptions& options) const
 {
     Begun begun{std::make_unique<Preparation>(m_model, text, options)};
-    if (!readsAlike(options.method))
+    if (!readsAlike(options))
         return begun;
     const Reading* own = find(options.method, text);
     const Reading* full = find(kPlainReading, text);

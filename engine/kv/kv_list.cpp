@@ -245,8 +245,21 @@ void KvList::pack(KvType type, std::size_t headDim)
         kernels::cpu::encodeValues(type, page->values.data(), rows, headDim, 0);
         m_pages[index] = std::move(page);
     }
+    clearBehindEnd(headDim);
     m_pages.shrink_to_fit();
     m_rows.shrink_to_fit();
+}
+
+void KvList::clearBehindEnd(std::size_t headDim)
+{
+    const std::size_t used = m_length % kPageRows;
+    if (used == 0)
+        return;
+    KvPage& page = writablePage(m_length / kPageRows);
+    const std::vector<float> nothing((kPageRows - used) * headDim);
+    if (!page.keys.empty())
+        kernels::cpu::encodeKeys(page.type, page.keys.data(), nothing, headDim, used);
+    kernels::cpu::encodeValues(page.type, page.values.data(), nothing, headDim, used);
 }
 
 void KvList::adoptPage(std::shared_ptr<const KvPage> page, std::span<const std::uint32_t> rows)

@@ -73,7 +73,8 @@ public:
     void readValues(std::span<float> out, std::uint32_t first, std::size_t headDim) const;
 
     /// Stores every full page as `type`, and gives back what was held in reserve. A last page that
-    /// is not full stays as it is.
+    /// is not full stays as it is, but for zeros behind the end, where rows that only asked may
+    /// have left something: so what is stored does not depend on whether they were read again.
     void pack(kernels::KvType type, std::size_t headDim);
 
     /// Appends a page read from an artefact. Only the last page may be partly filled.
@@ -89,6 +90,7 @@ public:
 
 private:
     KvPage& writablePage(std::size_t index);
+    void clearBehindEnd(std::size_t headDim);
     void writeKeys(std::span<const float> keys, std::uint32_t first, std::size_t headDim);
     void addRows(std::span<const std::uint32_t> rows);
 

@@ -37,7 +37,8 @@ TEST_CASE("every method keeps the same at every budget, whatever was read before
     const std::string text = tests::makeText(700);
     std::vector<std::string> ids{"full", "kvzip+adakv", "snapkv+chunkpress", "snapkv+minference"};
     for (const MethodEntry& entry : methodTable()) {
-        if (entry.composition != Composition::Closed || entry.info.id == "streaming-llm")
+        if (entry.composition != Composition::Closed || entry.takesHeadTable ||
+            entry.info.id == "streaming-llm")
             ids.push_back(entry.info.id);
     }
     SharedReadings readings(model);
@@ -77,6 +78,10 @@ TEST_CASE("a budget more costs no reading, and a method more only its scoring")
     CHECK(scoring < whole);
     options.keep = 0.25;
     CHECK(blocksRead(readings, text, options) == 1); // the call that says there is nothing to do
+    options.method = "kvzip-head";
+    CHECK(blocksRead(readings, text, options) < whole);
+    options.keep = 0.5;
+    CHECK(blocksRead(readings, text, options) == 1);
 
     SUBCASE("another length lets go of it")
     {
