@@ -28,7 +28,8 @@ STAGES = [
     Stage(800, (256, 256, 256, 512), SKILLS),
     Stage(800, (256, 512, 256, 1024), SKILLS),
     Stage(1000, (512, 256, 1024, 512), SKILLS, tokens=4096),
-    Stage(20000, (1024, 512, 2048, 4096), SKILLS, tokens=4096),
+    Stage(4438, (1024, 512, 2048, 4096), SKILLS, tokens=4096),
+    Stage(20000, (1024, 4096, 2048, 4096), SKILLS, tokens=4096),
 ]
 
 
