@@ -36,6 +36,7 @@ engine::EvalOptions optionsOf(const EvalArguments& arguments)
     options.seed = arguments.seed;
     options.store = engine::parseKvType(arguments.store);
     options.withQuestion = arguments.withQuestion;
+    // One value for all, so every method has to have the setting; each says so in its own words.
     if (arguments.methods.empty())
         options.settings = parseSettings("full", arguments.settings);
     for (const std::string& method : arguments.methods)

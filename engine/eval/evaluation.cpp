@@ -92,13 +92,13 @@ public:
     std::vector<EvalCell> cells() const
     {
         std::vector<EvalCell> cells = m_cells;
-        const double prepared = std::max(m_prepared, 1U);
+        const std::uint32_t prepared = std::max(m_prepared, 1U);
         for (EvalCell& cell : cells) {
             cell.documents = m_options.documents;
-            cell.tokens = m_tokens / std::max(m_prepared, 1U);
+            cell.tokens = m_tokens / prepared;
             cell.keptFraction = m_kept / prepared;
-            cell.bytesStored = m_stored / std::max(m_prepared, 1U);
-            cell.bytesFull = m_full / std::max(m_prepared, 1U);
+            cell.bytesStored = m_stored / prepared;
+            cell.bytesFull = m_full / prepared;
             cell.prepareSeconds = m_seconds / prepared;
             cell.f1 /= std::max(cell.questions, 1U);
             cell.askSeconds /= std::max(cell.questions, 1U);

@@ -76,26 +76,24 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=4096, help="of a step")
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.set_defaults(optimizer="muon")  # which train.optimizers() asks for
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--muon-rate", type=float, default=1.5e-3)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
-    options.optimizer = "muon"
     library, encoder = documents.load_library(options.books, False, options.cache), conversations.Encoder()
     reader = export.load(options.reader)
     pod = PodReader(reader, options.group, options.recent, options.sinks)
     steppers = train.optimizers(reader, options)
-    rates = [group["lr"] for stepper in steppers for group in stepper.param_groups]
     begun, sums, count = time.time(), [0.0, 0.0, 0.0], 0
     for step in range(options.steps):
         passed = time.time() - begun
         if passed > options.seconds:
             break
         share = min(1.0, (step + 1) / 20) * max(0.02, 1 - max(passed / options.seconds, step / options.steps))
-        for stepper in steppers:
-            for group in stepper.param_groups:
-                group["lr"] = rates[0 if stepper is steppers[0] else 1] * share
+        for stepper, rate in zip(steppers, (options.muon_rate, options.rate)):
+            stepper.param_groups[0]["lr"] = rate * share
         length = options.lengths[step % len(options.lengths)]
         recipe = conversations.Recipe(length, curriculum.SKILLS)
         batch = conversations.make_batch(library, encoder, options.seed + 2000, step, recipe, options.tokens // length)
