@@ -20,8 +20,15 @@ struct StridedVectors
 /// exact in double, so every variant gives the same bits.
 void addMoments(std::span<double> sums, std::span<double> products, const StridedVectors& vectors);
 
-/// out[j] = v_j^T M v_j for vectors (out.size(), dim) and a symmetric M (dim, dim).
+/// q(v) = v^T M v + linear^T v for a symmetric M.
+struct QuadraticForm
+{
+    std::span<const float> matrix; // (dim, dim)
+    std::span<const float> linear; // (dim)
+};
+
+/// out[j] = q(v_j) for vectors (out.size(), dim).
 void quadraticForms(std::span<float> out, std::span<const float> vectors,
-                    std::span<const float> matrix, std::size_t dim);
+                    const QuadraticForm& form);
 
 } // namespace kernels::cpu

@@ -19,6 +19,8 @@ std::shared_ptr<KvPage> makePage(KvType type, std::size_t headDim)
     return page;
 }
 
+constexpr std::size_t kRowsWrittenAtOnce = 512;
+
 /// What std::make_shared takes for a page: its counts stand in front of it.
 constexpr std::size_t kPageObjectBytes = sizeof(KvPage) + 2 * sizeof(void*);
 
@@ -105,20 +107,33 @@ void KvList::keep(std::span<const std::uint32_t> ascending, std::size_t headDim)
     const auto from = static_cast<std::uint32_t>(same / kPageRows * kPageRows);
     KvList kept = *this;
     kept.truncate(from);
+    // Whole pages are read, as single rows of keys lie scattered, and what stays is written in
+    // runs.
+    std::vector<float> pageKeys(kPageRows * headDim);
+    std::vector<float> pageValues(kPageRows * headDim);
     std::vector<float> keys;
     std::vector<float> values;
     std::vector<std::uint32_t> rows;
-    for (std::size_t run = from; run < ascending.size(); run += rows.size()) {
-        rows.clear();
-        for (std::size_t i = run;
-             i < ascending.size() && ascending[i] == ascending[run] + (i - run); ++i)
+    for (std::size_t i = from; i < ascending.size();) {
+        const std::uint32_t first = ascending[i] - ascending[i] % kPageRows;
+        const auto used = std::min<std::size_t>(kPageRows, m_length - first) * headDim;
+        readKeys(std::span(pageKeys).first(used), first, headDim);
+        readValues(std::span(pageValues).first(used), first, headDim);
+        for (; i < ascending.size() && ascending[i] < first + kPageRows; ++i) {
+            const auto at = static_cast<std::ptrdiff_t>((ascending[i] - first) * headDim);
+            const auto end = at + static_cast<std::ptrdiff_t>(headDim);
+            keys.insert(keys.end(), pageKeys.begin() + at, pageKeys.begin() + end);
+            values.insert(values.end(), pageValues.begin() + at, pageValues.begin() + end);
             rows.push_back(row(ascending[i]));
-        keys.resize(rows.size() * headDim);
-        values.resize(rows.size() * headDim);
-        readKeys(keys, ascending[run], headDim);
-        readValues(values, ascending[run], headDim);
-        kept.append(m_pages[ascending[run] / kPageRows]->type, keys, values, headDim, headDim,
-                    rows);
+        }
+        const KvType type = m_pages[first / kPageRows]->type;
+        const bool ends = i == ascending.size() || m_pages[ascending[i] / kPageRows]->type != type;
+        if (ends || rows.size() >= kRowsWrittenAtOnce) {
+            kept.append(type, keys, values, headDim, headDim, rows);
+            keys.clear();
+            values.clear();
+            rows.clear();
+        }
     }
     kept.m_rows.shrink_to_fit();
     kept.m_pages.shrink_to_fit();

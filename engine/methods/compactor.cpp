@@ -8,12 +8,11 @@
 
 #include "engine/kv/byte_stream.h"
 #include "engine/methods/leverage.h"
+#include "engine/methods/score_math.h"
 #include "engine/methods/scorer_method.h"
 #include "kernels/pool.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
 namespace engine {
 namespace {
@@ -188,10 +187,8 @@ private:
         std::vector<float> weighted(eligibleRows());
         for (std::size_t j = 0; j < weighted.size(); ++j) {
             const auto value = std::span<const float>(values).subspan(j * dim, dim);
-            const double length =
-                std::sqrt(std::inner_product(value.begin(), value.end(), value.begin(), 0.0));
-            weighted[j] =
-                m_sums[layer][placeOf(head, eligible().begin) + j] * static_cast<float>(length);
+            weighted[j] = m_sums[layer][placeOf(head, eligible().begin) + j] *
+                          static_cast<float>(lengthOf(value));
         }
         std::vector<float> pooled(weighted.size());
         kernels::cpu::avgPool(pooled, weighted, kPooled, kernels::cpu::PoolEdge::Zeros);

@@ -3,9 +3,10 @@
 // the norm, as in the published program, not the residual stream of the text.
 
 #include "engine/methods/kvzip_scorer.h"
+#include "engine/methods/score_math.h"
 
 #include <cmath>
-#include <numeric>
+#include <limits>
 
 namespace engine {
 namespace {
@@ -26,10 +27,8 @@ public:
         m_rowWeights.clear();
         const std::size_t width = normed.size() / step.rows.size();
         for (std::size_t row = 0; row < step.rows.size(); ++row) {
-            const auto input = normed.subspan(row * width, width);
-            const double square =
-                std::inner_product(input.begin(), input.end(), input.begin(), 0.0);
-            m_rowWeights.push_back(square > 0 ? static_cast<float>(1 / std::sqrt(square)) : 0.0F);
+            const double length = lengthOf(normed.subspan(row * width, width));
+            m_rowWeights.push_back(length > 0 ? static_cast<float>(1 / length) : 0.0F);
         }
     }
 

@@ -1,5 +1,6 @@
 #include "engine/methods/query_statistics.h"
 
+#include "engine/methods/score_math.h"
 #include "kernels/moments.h"
 
 #include <algorithm>
@@ -11,13 +12,13 @@ namespace {
 
 using Matrix = std::vector<double>;
 
-/// a * b. Each sum runs over k in ascending order.
+/// a * b, quick where most of `a` is zero. Each sum runs over k in ascending order.
 Matrix multiply(std::span<const double> a, std::span<const double> b, std::size_t dim)
 {
     Matrix out(dim * dim);
     for (std::size_t i = 0; i < dim; ++i) {
         for (std::size_t k = 0; k < dim; ++k) {
-            for (std::size_t j = 0; j < dim; ++j)
+            for (std::size_t j = 0; a[i * dim + k] != 0 && j < dim; ++j)
                 out[i * dim + j] += a[i * dim + k] * b[k * dim + j];
         }
     }
@@ -53,6 +54,24 @@ std::vector<std::size_t> partnersOf(std::size_t headDim, const Rotation& rotate)
 }
 
 constexpr std::size_t kKeysAtOnce = 256; // of a piece
+
+/// A query whose form, k^T matrix k + linear^T k, is the expected logit. Without a covariance the
+/// matrix is zero.
+struct ScaledQuery
+{
+    std::vector<float> matrix;
+    std::vector<float> linear;
+
+    ScaledQuery(const ExpectedQuery& query, float scale)
+        : matrix(query.mean.size() * query.mean.size())
+        , linear(query.mean)
+    {
+        for (float& each : linear)
+            each *= scale;
+        for (std::size_t i = 0; i < query.covariance.size(); ++i)
+            matrix[i] = scale * scale / 2 * query.covariance[i];
+    }
+};
 
 /// The softmax of the logits is added to the scores, divided by the number of query heads.
 void addSoftmax(std::vector<float>& scores, std::vector<float>& logits, std::size_t heads,
@@ -165,8 +184,9 @@ ExpectedQuery expectedQuery(const QueryStatistics& statistics, std::span<const d
     const std::vector<double> covariance = statistics.covariance();
     if (covariance.empty())
         return query;
+    // R C R^T = R (R C)^T, as C is symmetric: what is sparse stands in front.
     for (const double value :
-         multiply(multiply(rotation, covariance, dim), transposed(rotation, dim), dim))
+         multiply(rotation, transposed(multiply(rotation, covariance, dim), dim), dim))
         query.covariance.push_back(static_cast<float>(magnitude * magnitude * value));
     return query;
 }
@@ -180,29 +200,18 @@ std::vector<float> expectedAttentionScores(std::span<const ExpectedQuery> group,
     const std::size_t count = keys.size() / dim;
     std::vector<float> scores(count);
     std::vector<float> logits(count);
-    std::vector<float> spread(count);
     for (const ExpectedQuery& query : group) {
+        const ScaledQuery scaled(query, scale);
         parallelFor(count, kKeysAtOnce, [&](std::size_t begin, std::size_t end) {
-            if (!query.covariance.empty()) {
-                kernels::cpu::quadraticForms(std::span(spread).subspan(begin, end - begin),
-                                             keys.subspan(begin * dim, (end - begin) * dim),
-                                             query.covariance, dim);
-            }
-            for (std::size_t j = begin; j < end; ++j) {
-                const auto key = keys.subspan(j * dim, dim);
-                logits[j] =
-                    scale * std::inner_product(key.begin(), key.end(), query.mean.begin(), 0.0F) +
-                    scale * scale / 2 * spread[j];
-            }
+            kernels::cpu::quadraticForms(std::span(logits).subspan(begin, end - begin),
+                                         keys.subspan(begin * dim, (end - begin) * dim),
+                                         {scaled.matrix, scaled.linear});
         });
         addSoftmax(scores, logits, group.size(), parallelFor);
     }
     parallelFor(count, kKeysAtOnce, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t j = begin; j < end; ++j) {
-            const auto value = values.subspan(j * dim, dim);
-            scores[j] *=
-                std::sqrt(std::inner_product(value.begin(), value.end(), value.begin(), 0.0F));
-        }
+        for (std::size_t j = begin; j < end; ++j)
+            scores[j] *= static_cast<float>(lengthOf(values.subspan(j * dim, dim)));
     });
     return scores;
 }

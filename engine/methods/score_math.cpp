@@ -1,24 +1,41 @@
 #include "engine/methods/score_math.h"
 
+#include <array>
 #include <cmath>
 #include <numeric>
 
 namespace engine {
 namespace {
 
-double squaredNorm(std::span<const float> vector)
+/// a . b in double precision. Eight sums side by side do not wait for each other.
+template <typename Number>
+double product(std::span<const float> a, std::span<const Number> b)
 {
-    return std::inner_product(vector.begin(), vector.end(), vector.begin(), 0.0);
+    std::array<double, 8> sums{};
+    const std::size_t whole = a.size() - a.size() % sums.size();
+    for (std::size_t at = 0; at < whole; at += sums.size()) {
+        for (std::size_t lane = 0; lane < sums.size(); ++lane)
+            sums[lane] += static_cast<double>(a[at + lane]) * static_cast<double>(b[at + lane]);
+    }
+    double rest = 0;
+    for (std::size_t at = whole; at < a.size(); ++at)
+        rest += static_cast<double>(a[at]) * static_cast<double>(b[at]);
+    return std::accumulate(sums.begin(), sums.end(), rest);
 }
 
 } // namespace
+
+double lengthOf(std::span<const float> vector)
+{
+    return std::sqrt(product(vector, vector));
+}
 
 std::vector<float> keyNormScores(std::span<const float> keys, std::size_t headDim)
 {
     std::vector<float> scores;
     scores.reserve(keys.size() / headDim);
     for (std::size_t at = 0; at < keys.size(); at += headDim)
-        scores.push_back(static_cast<float>(-std::sqrt(squaredNorm(keys.subspan(at, headDim)))));
+        scores.push_back(static_cast<float>(-lengthOf(keys.subspan(at, headDim))));
     return scores;
 }
 
@@ -29,7 +46,7 @@ std::vector<float> keyDifferenceScores(std::span<const float> keys, std::size_t 
     std::vector<double> anchor(headDim); // only its direction matters, so it is a sum
     for (std::size_t j = 0; j < count; ++j) {
         const auto key = keys.subspan(j * headDim, headDim);
-        norms[j] = std::sqrt(squaredNorm(key));
+        norms[j] = lengthOf(key);
         for (std::size_t c = 0; c < headDim && norms[j] > 0; ++c)
             anchor[c] += static_cast<double>(key[c]) / norms[j];
     }
@@ -38,9 +55,9 @@ std::vector<float> keyDifferenceScores(std::span<const float> keys, std::size_t 
     std::vector<float> scores(count);
     for (std::size_t j = 0; j < count; ++j) {
         const auto key = keys.subspan(j * headDim, headDim);
-        const double product = std::inner_product(key.begin(), key.end(), anchor.begin(), 0.0);
         const double norm = norms[j] * anchorNorm;
-        scores[j] = norm == 0 ? 0.0F : static_cast<float>(-product / norm); // NaN stays NaN
+        const double cosine = product(key, std::span<const double>(anchor)) / norm;
+        scores[j] = norm == 0 ? 0.0F : static_cast<float>(-cosine); // NaN stays NaN
     }
     return scores;
 }

@@ -6,6 +6,9 @@
 
 namespace engine {
 
+/// |v|, summed in double precision.
+double lengthOf(std::span<const float> vector);
+
 /// -|k| of every key: the smaller a key's norm, the more attention it tends to draw. keys: (n,
 /// headDim).
 std::vector<float> keyNormScores(std::span<const float> keys, std::size_t headDim);

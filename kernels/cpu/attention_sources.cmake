@@ -19,5 +19,5 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     cpu/score_pass_tiled.cpp
     cpu/sparse_attention_tiled.cpp)
   list(APPEND KERNELS_AVX2_SOURCES cpu/attention_tile_avx2.cpp cpu/attention_weights_avx2.cpp
-       cpu/score_pass_avx2.cpp)
+       cpu/kv_page_half_avx2.cpp cpu/score_pass_avx2.cpp)
 endif()

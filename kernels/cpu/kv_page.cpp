@@ -1,6 +1,8 @@
 #include "kernels/kv_page.h"
 
+#include "kernels/cpu/cpu_features.h"
 #include "kernels/cpu/kv_page_half.h"
+#include "kernels/cpu/kv_page_half_avx2.h"
 #include "kernels/cpu/kv_page_kivi.h"
 #include "kernels/cpu/kv_page_layout.h"
 
@@ -185,6 +187,60 @@ void decodeNumbers(PageSide side, std::span<float> out, const std::byte* page, s
     });
 }
 
+/// The rows of [first, first + count) that the processor's own conversions can take: all, none, or
+/// of keys those that fill whole panels.
+struct WholePart
+{
+    std::size_t begin;
+    std::size_t end;
+};
+
+WholePart wholePart([[maybe_unused]] PageSide side, std::size_t first,
+                    [[maybe_unused]] std::size_t count)
+{
+#if defined(EPITOME_AVX2_KERNELS)
+    if (bestKernelLevel() == KernelLevel::Avx2) {
+        if (side == PageSide::Values)
+            return {first, first + count};
+        const std::size_t begin = (first + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
+        return {begin, std::max(begin, (first + count) / kPanelWidth * kPanelWidth)};
+    }
+#endif
+    return {first, first};
+}
+
+void encodeHalves(PageSide side, std::byte* page, std::span<const float> rows, std::size_t headDim,
+                  std::size_t first)
+{
+    const std::size_t count = rows.size() / headDim;
+    const WholePart whole = wholePart(side, first, count);
+    if (whole.begin == whole.end)
+        return encodeNumbers<std::uint16_t>(side, page, rows, headDim, first);
+    const auto before = (whole.begin - first) * headDim;
+    const auto until = (whole.end - first) * headDim;
+    encodeNumbers<std::uint16_t>(side, page, rows.first(before), headDim, first);
+#if defined(EPITOME_AVX2_KERNELS)
+    encodeHalvesAvx2(side, page, rows.subspan(before, until - before), headDim, whole.begin);
+#endif
+    encodeNumbers<std::uint16_t>(side, page, rows.subspan(until), headDim, whole.end);
+}
+
+void decodeHalves(PageSide side, std::span<float> rows, const std::byte* page, std::size_t headDim,
+                  std::size_t first)
+{
+    const std::size_t count = rows.size() / headDim;
+    const WholePart whole = wholePart(side, first, count);
+    if (whole.begin == whole.end)
+        return decodeNumbers<std::uint16_t>(side, rows, page, headDim, first);
+    const auto before = (whole.begin - first) * headDim;
+    const auto until = (whole.end - first) * headDim;
+    decodeNumbers<std::uint16_t>(side, rows.first(before), page, headDim, first);
+#if defined(EPITOME_AVX2_KERNELS)
+    decodeHalvesAvx2(side, rows.subspan(before, until - before), page, headDim, whole.begin);
+#endif
+    decodeNumbers<std::uint16_t>(side, rows.subspan(until), page, headDim, whole.end);
+}
+
 void encode(KvType type, PageSide side, std::byte* page, std::span<const float> rows,
             std::size_t headDim, std::size_t first)
 {
@@ -200,7 +256,7 @@ void encode(KvType type, PageSide side, std::byte* page, std::span<const float> 
     if (type == KvType::F32)
         return encodeNumbers<float>(side, page, rows, headDim, first);
     if (type == KvType::F16)
-        return encodeNumbers<std::uint16_t>(side, page, rows, headDim, first);
+        return encodeHalves(side, page, rows, headDim, first);
     const RowPlaces places{.side = side, .shape = panelShape(side, headDim)};
     for (std::size_t row = 0; row < count; ++row)
         encodeInt8Row(page, places, first + row, rows.subspan(row * headDim, headDim));
@@ -218,7 +274,7 @@ void decode(KvType type, PageSide side, std::span<float> out, const std::byte* p
     if (type == KvType::F32)
         return decodeNumbers<float>(side, out, page, headDim, first);
     if (type == KvType::F16)
-        return decodeNumbers<std::uint16_t>(side, out, page, headDim, first);
+        return decodeHalves(side, out, page, headDim, first);
     const RowPlaces places{.side = side, .shape = panelShape(side, headDim)};
     for (std::size_t row = 0; row < count; ++row)
         decodeInt8Row(out.subspan(row * headDim, headDim), page, places, first + row);

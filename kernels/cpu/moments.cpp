@@ -22,12 +22,14 @@ bool usesAvx2([[maybe_unused]] KernelLevel level, [[maybe_unused]] std::size_t d
 
 } // namespace
 
-void addProductsScalar(double* matrix, const StridedVectors& vectors)
+void addMomentsScalar(double* sums, double* matrix, const StridedVectors& vectors)
 {
     const std::size_t dim = vectors.dim;
     for (std::size_t i = 0; i < vectors.count; ++i) {
         const float* vector = &vectors.data[i * vectors.stride];
-        for (std::size_t row = 0; row < dim; ++row) {
+        for (std::size_t c = 0; c < dim; ++c)
+            sums[c] += static_cast<double>(vector[c]);
+        for (std::size_t row = 0; matrix != nullptr && row < dim; ++row) {
             const auto factor = static_cast<double>(vector[row]);
             for (std::size_t c = 0; c <= row; ++c)
                 matrix[row * dim + c] += factor * static_cast<double>(vector[c]);
@@ -35,16 +37,16 @@ void addProductsScalar(double* matrix, const StridedVectors& vectors)
     }
 }
 
-void quadraticFormsScalar(std::span<float> out, const float* vectors, const float* matrix,
-                          std::size_t dim)
+void quadraticFormsScalar(std::span<float> out, const float* vectors, const QuadraticForm& form)
 {
+    const std::size_t dim = form.linear.size();
     std::vector<float> product(dim);
     for (std::size_t j = 0; j < out.size(); ++j) {
         const float* vector = vectors + j * dim;
-        std::ranges::fill(product, 0.0F);
+        std::ranges::copy(form.linear, product.begin());
         for (std::size_t row = 0; row < dim; ++row) {
             for (std::size_t c = 0; c < dim; ++c)
-                product[c] += matrix[row * dim + c] * vector[row];
+                product[c] += form.matrix[row * dim + c] * vector[row];
         }
         out[j] = 0;
         for (std::size_t c = 0; c < dim; ++c)
@@ -61,37 +63,33 @@ void addMomentsWith(KernelLevel level, std::span<double> sums, std::span<double>
     if (sums.size() != dim || !fits ||
         (!products.empty() && products.size() != dim * (dim + 1) / 2))
         throw std::invalid_argument("addMoments: the sizes do not go together");
-    for (std::size_t i = 0; i < vectors.count; ++i) {
-        for (std::size_t c = 0; c < dim; ++c)
-            sums[c] += static_cast<double>(vectors.data[i * vectors.stride + c]);
-    }
-    if (products.empty())
-        return;
-    std::vector<double> matrix(dim * dim);
-    for (std::size_t row = 0, at = 0; row < dim; at += ++row)
+    std::vector<double> matrix(products.empty() ? 0 : dim * dim);
+    double* const lower = matrix.empty() ? nullptr : matrix.data();
+    for (std::size_t row = 0, at = 0; row * dim < matrix.size(); at += ++row)
         std::copy_n(&products[at], row + 1, &matrix[row * dim]);
     if (usesAvx2(level, dim)) {
 #if defined(EPITOME_AVX2_KERNELS)
-        addProductsAvx2(matrix.data(), vectors);
+        addMomentsAvx2(sums.data(), lower, vectors);
 #endif
     } else {
-        addProductsScalar(matrix.data(), vectors);
+        addMomentsScalar(sums.data(), lower, vectors);
     }
-    for (std::size_t row = 0, at = 0; row < dim; at += ++row)
+    for (std::size_t row = 0, at = 0; row * dim < matrix.size(); at += ++row)
         std::copy_n(&matrix[row * dim], row + 1, &products[at]);
 }
 
 void quadraticFormsWith(KernelLevel level, std::span<float> out, std::span<const float> vectors,
-                        std::span<const float> matrix, std::size_t dim)
+                        const QuadraticForm& form)
 {
-    if (vectors.size() != out.size() * dim || matrix.size() != dim * dim)
+    const std::size_t dim = form.linear.size();
+    if (vectors.size() != out.size() * dim || form.matrix.size() != dim * dim)
         throw std::invalid_argument("quadraticForms: the sizes do not go together");
     if (usesAvx2(level, dim)) {
 #if defined(EPITOME_AVX2_KERNELS)
-        quadraticFormsAvx2(out, vectors.data(), matrix.data(), dim);
+        quadraticFormsAvx2(out, vectors.data(), form);
 #endif
     } else {
-        quadraticFormsScalar(out, vectors.data(), matrix.data(), dim);
+        quadraticFormsScalar(out, vectors.data(), form);
     }
 }
 
@@ -100,10 +98,9 @@ void addMoments(std::span<double> sums, std::span<double> products, const Stride
     addMomentsWith(bestKernelLevel(), sums, products, vectors);
 }
 
-void quadraticForms(std::span<float> out, std::span<const float> vectors,
-                    std::span<const float> matrix, std::size_t dim)
+void quadraticForms(std::span<float> out, std::span<const float> vectors, const QuadraticForm& form)
 {
-    quadraticFormsWith(bestKernelLevel(), out, vectors, matrix, dim);
+    quadraticFormsWith(bestKernelLevel(), out, vectors, form);
 }
 
 } // namespace kernels::cpu

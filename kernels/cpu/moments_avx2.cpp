@@ -37,27 +37,46 @@ void addTile(double* matrix, const double* vectors, std::size_t count, std::size
     }
 }
 
-constexpr std::size_t kLanes = 4; // registers of a product, enough to hide an addition's delay
+constexpr std::size_t kVectors = 2; // at once, so that a register of the matrix serves two
+constexpr std::size_t kLanes = 4;   // registers of a product for each: enough to hide a sum's delay
 
-/// To `total` the products of `vector` with 8 * Lanes columns from `begin` on of an upper matrix
-/// (dim, dim), place by place with the vector.
-template <std::size_t Lanes>
-__m256 addColumns(__m256 total, const float* vector, const float* matrix, std::size_t dim,
-                  std::size_t begin)
+/// The vectors of a step one behind the other, and the form's upper matrix (dim, dim) and linear
+/// part.
+struct UpperForm
 {
-    __m256 product[Lanes];
-    for (std::size_t lane = 0; lane < Lanes; ++lane)
-        product[lane] = _mm256_setzero_ps();
-    for (std::size_t row = 0; row < begin + Lanes * 8; ++row) {
-        const __m256 factor = _mm256_broadcast_ss(vector + row);
-        const float* line = matrix + row * dim + begin;
-        for (std::size_t lane = 0; lane < Lanes; ++lane)
-            product[lane] =
-                _mm256_fmadd_ps(factor, _mm256_loadu_ps(line + lane * 8), product[lane]);
+    const float* vectors;
+    const float* matrix;
+    const float* linear;
+    std::size_t dim;
+};
+
+/// To `totals` the products of each vector with 8 * Lanes columns from `begin` on, place by place
+/// with the vector.
+template <std::size_t Vectors, std::size_t Lanes>
+void addColumns(__m256 (&totals)[Vectors], const UpperForm& form, std::size_t begin)
+{
+    __m256 product[Vectors][Lanes];
+    for (std::size_t lane = 0; lane < Lanes; ++lane) {
+        for (std::size_t j = 0; j < Vectors; ++j)
+            product[j][lane] = _mm256_loadu_ps(form.linear + begin + lane * 8);
     }
-    for (std::size_t lane = 0; lane < Lanes; ++lane)
-        total = _mm256_fmadd_ps(product[lane], _mm256_loadu_ps(vector + begin + lane * 8), total);
-    return total;
+    for (std::size_t row = 0; row < begin + Lanes * 8; ++row) {
+        const float* line = form.matrix + row * form.dim + begin;
+        __m256 factor[Vectors];
+        for (std::size_t j = 0; j < Vectors; ++j)
+            factor[j] = _mm256_broadcast_ss(form.vectors + j * form.dim + row);
+        for (std::size_t lane = 0; lane < Lanes; ++lane) {
+            const __m256 columns = _mm256_loadu_ps(line + lane * 8);
+            for (std::size_t j = 0; j < Vectors; ++j)
+                product[j][lane] = _mm256_fmadd_ps(factor[j], columns, product[j][lane]);
+        }
+    }
+    for (std::size_t j = 0; j < Vectors; ++j) {
+        const float* own = form.vectors + j * form.dim + begin;
+        for (std::size_t lane = 0; lane < Lanes; ++lane)
+            totals[j] =
+                _mm256_fmadd_ps(product[j][lane], _mm256_loadu_ps(own + lane * 8), totals[j]);
+    }
 }
 
 float sumOf(__m256 values)
@@ -68,9 +87,23 @@ float sumOf(__m256 values)
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
+template <std::size_t Vectors>
+void formsOf(float* out, const UpperForm& form)
+{
+    __m256 totals[Vectors];
+    std::ranges::fill(totals, _mm256_setzero_ps());
+    std::size_t begin = 0;
+    for (; begin + kLanes * 8 <= form.dim; begin += kLanes * 8)
+        addColumns<Vectors, kLanes>(totals, form, begin);
+    for (; begin < form.dim; begin += 8)
+        addColumns<Vectors, 1>(totals, form, begin);
+    for (std::size_t j = 0; j < Vectors; ++j)
+        out[j] = sumOf(totals[j]);
+}
+
 } // namespace
 
-void addProductsAvx2(double* matrix, const StridedVectors& vectors)
+void addMomentsAvx2(double* sums, double* matrix, const StridedVectors& vectors)
 {
     constexpr std::size_t kAtOnce = 64; // vectors whose doubles stay in the first cache
     const std::size_t dim = vectors.dim;
@@ -79,36 +112,35 @@ void addProductsAvx2(double* matrix, const StridedVectors& vectors)
         const std::size_t count = std::min(kAtOnce, vectors.count - begin);
         for (std::size_t i = 0; i < count; ++i) {
             const float* vector = &vectors.data[(begin + i) * vectors.stride];
-            for (std::size_t c = 0; c < dim; ++c)
-                wide[i * dim + c] = static_cast<double>(vector[c]);
+            for (std::size_t c = 0; c < dim; c += 4) {
+                const __m256d four = _mm256_cvtps_pd(_mm_loadu_ps(vector + c));
+                _mm256_storeu_pd(&wide[i * dim + c], four);
+                _mm256_storeu_pd(sums + c, _mm256_add_pd(_mm256_loadu_pd(sums + c), four));
+            }
         }
-        for (std::size_t row = 0; row < dim; row += kTileRows) {
+        for (std::size_t row = 0; matrix != nullptr && row < dim; row += kTileRows) {
             for (std::size_t column = 0; column < row + kTileRows; column += kTileColumns)
                 addTile(matrix, wide.data(), count, dim, row, column);
         }
     }
 }
 
-void quadraticFormsAvx2(std::span<float> out, const float* vectors, const float* matrix,
-                        std::size_t dim)
+void quadraticFormsAvx2(std::span<float> out, const float* vectors, const QuadraticForm& form)
 {
+    const std::size_t dim = form.linear.size();
     // v^T M v has every product of two places twice: the upper half, doubled, is enough.
     std::vector<float> upper(dim * dim);
     for (std::size_t row = 0; row < dim; ++row) {
-        upper[row * dim + row] = matrix[row * dim + row];
+        upper[row * dim + row] = form.matrix[row * dim + row];
         for (std::size_t c = row + 1; c < dim; ++c)
-            upper[row * dim + c] = 2 * matrix[row * dim + c];
+            upper[row * dim + c] = 2 * form.matrix[row * dim + c];
     }
-    for (std::size_t j = 0; j < out.size(); ++j) {
-        const float* vector = vectors + j * dim;
-        __m256 total = _mm256_setzero_ps();
-        std::size_t begin = 0;
-        for (; begin + kLanes * 8 <= dim; begin += kLanes * 8)
-            total = addColumns<kLanes>(total, vector, upper.data(), dim, begin);
-        for (; begin < dim; begin += 8)
-            total = addColumns<1>(total, vector, upper.data(), dim, begin);
-        out[j] = sumOf(total);
-    }
+    UpperForm own{vectors, upper.data(), form.linear.data(), dim};
+    std::size_t j = 0;
+    for (; j + kVectors <= out.size(); j += kVectors, own.vectors += kVectors * dim)
+        formsOf<kVectors>(&out[j], own);
+    for (; j < out.size(); ++j, own.vectors += dim)
+        formsOf<1>(&out[j], own);
 }
 
 } // namespace kernels::cpu

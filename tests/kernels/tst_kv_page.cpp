@@ -188,6 +188,35 @@ TEST_CASE("appended rows equal rows written at once, and parts can be read")
     }
 }
 
+TEST_CASE("float16 pages hold what the conversion of single numbers gives, whole panels and parts")
+{
+    constexpr std::size_t kDim = 32;
+    constexpr std::size_t kNumbers = kRows * kDim;
+    std::vector<float> numbers; // every float16, and numbers between them
+    for (std::uint32_t half = 0; half <= 0xFFFFU; ++half)
+        numbers.push_back(kernels::cpu::floatFromHalf(static_cast<std::uint16_t>(half)));
+    for (const float size : {1e-8F, 1e-5F, 1.0F, 3e4F, 1e5F}) {
+        const std::vector<float> more = tests::randomFloats(kNumbers, 3, size);
+        numbers.insert(numbers.end(), more.begin(), more.end());
+    }
+    const auto same = [](float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); };
+    for (std::size_t at = 0; at < numbers.size(); at += kNumbers) {
+        const auto rows = std::span<const float>(numbers).subspan(at, kNumbers);
+        std::vector<float> expected;
+        for (const float each : rows)
+            expected.push_back(kernels::cpu::floatFromHalf(kernels::cpu::halfFromFloat(each)));
+        const RoundTrip whole = roundTrip(KvType::F16, rows, kDim);
+        CHECK(std::ranges::equal(whole.keys, expected, same));
+        CHECK(std::ranges::equal(whole.values, expected, same));
+        std::vector<std::byte> keys(kernels::keyPageBytes(KvType::F16, kDim));
+        kernels::cpu::encodeKeys(KvType::F16, keys.data(), rows.first(kDim * 5), kDim, 0);
+        kernels::cpu::encodeKeys(KvType::F16, keys.data(), rows.subspan(kDim * 5), kDim, 5);
+        std::vector<float> part(kDim * 40);
+        kernels::cpu::decodeKeys(KvType::F16, part, keys.data(), kDim, 11, 40);
+        CHECK(std::ranges::equal(part, std::span(expected).subspan(kDim * 11, part.size()), same));
+    }
+}
+
 TEST_CASE("tiny and huge rows do not break the 8-bit type")
 {
     for (const float magnitude : {0.0F, 1e-9F, 1e-6F, 1e-3F, 1e6F}) {

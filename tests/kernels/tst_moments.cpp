@@ -81,14 +81,25 @@ TEST_CASE("quadratic forms agree with a loop in double precision")
             for (std::size_t c = 0; c < row; ++c)
                 matrix[c * dim + row] = matrix[row * dim + c];
         }
+        const std::vector<float> linear = randomFloats(dim, 8);
         CAPTURE(dim);
         for (const KernelLevel level : {KernelLevel::Scalar, bestKernelLevel()}) {
             std::vector<float> out(count);
-            quadraticFormsWith(level, out, vectors, matrix, dim);
+            quadraticFormsWith(level, out, vectors, {matrix, linear});
+            std::vector<float> pieces(count); // the same bits, however the vectors are cut
+            quadraticFormsWith(level, std::span(pieces).first(7), std::span(vectors).first(7 * dim),
+                               {matrix, linear});
+            quadraticFormsWith(level, std::span(pieces).subspan(7),
+                               std::span(vectors).subspan(7 * dim), {matrix, linear});
+            CHECK(pieces == out);
             for (std::size_t j = 0; j < count; ++j) {
                 double expected = 0;
                 double size = 0;
                 for (std::size_t row = 0; row < dim; ++row) {
+                    const double own = static_cast<double>(vectors[j * dim + row]) *
+                                       static_cast<double>(linear[row]);
+                    expected += own;
+                    size += std::abs(own);
                     for (std::size_t c = 0; c < dim; ++c) {
                         const double term = static_cast<double>(vectors[j * dim + row]) *
                                             static_cast<double>(matrix[row * dim + c]) *
@@ -102,5 +113,9 @@ TEST_CASE("quadratic forms agree with a loop in double precision")
         }
     }
     std::vector<float> out(2);
-    CHECK_THROWS(quadraticForms(out, std::vector<float>(3), std::vector<float>(4), 2));
+    const std::vector<float> two(2);
+    const std::vector<float> three(3);
+    const std::vector<float> four(4);
+    CHECK_THROWS(quadraticForms(out, three, {four, two}));
+    CHECK_THROWS(quadraticForms(out, four, {three, two}));
 }
