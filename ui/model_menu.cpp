@@ -20,6 +20,14 @@ void ModelMenu::setModels(const std::vector<app::FoundModel>& models,
 {
     clear();
     auto* group = new QActionGroup(this);
+    QAction* own = addAction(tr("&Epitome's own readers, by the text's length"));
+    own->setCheckable(true);
+    own->setChecked(chosen.empty());
+    own->setToolTip(tr("A short text is read by the trained reader, which answers questions by "
+                       "quoting; a longer one by the constructed reader, which continues "
+                       "quotations."));
+    group->addAction(own);
+    connect(own, &QAction::triggered, this, [this] { emit modelChosen({}); });
     bool listed = false;
     for (const app::FoundModel& model : models) {
         const QString path = QString::fromStdString(model.info.path.string());
@@ -31,12 +39,11 @@ void ModelMenu::setModels(const std::vector<app::FoundModel>& models,
         action->setEnabled(model.info.supported);
         action->setToolTip(plainToolTip(
             model.info.supported ? path : QString::fromStdString(model.info.unsupportedReason)));
-        const bool isChosen = model.embedded ? chosen.empty() : chosen == model.info.path;
+        const bool isChosen = chosen == model.info.path;
         action->setChecked(isChosen);
         listed = listed || isChosen;
         group->addAction(action);
-        const QString value = model.embedded ? QString() : path;
-        connect(action, &QAction::triggered, this, [this, value] { emit modelChosen(value); });
+        connect(action, &QAction::triggered, this, [this, path] { emit modelChosen(path); });
     }
     if (!listed && !chosen.empty()) {
         QAction* action = addAction(plainLabel(QString::fromStdString(chosen.filename().string())));

@@ -14,11 +14,11 @@ class ModelMenu final : public QMenu
 public:
     explicit ModelMenu(QWidget* parent = nullptr);
 
-    /// `chosen` is the file in use; empty means the embedded reader.
+    /// `chosen` is the file in use; empty means the program's own readers.
     void setModels(const std::vector<app::FoundModel>& models, const std::filesystem::path& chosen);
 
 signals:
-    /// Empty for the embedded reader.
+    /// Empty for the program's own readers.
     void modelChosen(QString path);
     void rescanRequested();
 

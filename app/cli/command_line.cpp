@@ -11,6 +11,8 @@
 namespace app {
 namespace {
 
+constexpr const char* kOwnReader = "GGUF file; without one a reader of the program's own";
+
 constexpr int kFailed = 1;
 constexpr int kBadUse = 2;
 
@@ -107,11 +109,12 @@ void addPrepare(CLI::App& app, Arguments& a)
     prepareCommand->add_option("DOC", p.document, "Id of the document")
         ->check(recordId())
         ->required();
-    prepareCommand->add_option("--model", p.model, "GGUF file; the embedded reader without one")
-        ->type_name("FILE");
-    prepareCommand->add_option("--method", p.method, "What decides what is kept; see methods");
-    CLI::Option* keep =
-        prepareCommand->add_option("--keep", p.keep, "Share of the document to keep, (0, 1]");
+    prepareCommand->add_option("--model", p.model, kOwnReader)->type_name("FILE");
+    prepareCommand->add_option("--method", p.method,
+                               "What decides what is kept; see methods. By default full for a text "
+                               "that fits the small reader, else kvzip");
+    CLI::Option* keep = prepareCommand->add_option(
+        "--keep", p.keep, "Share of the document to keep, (0, 1]; 0.3 by default");
     prepareCommand
         ->add_option("--budget", p.budget,
                      "Tokens to keep in every head on average, instead of --keep")
@@ -136,8 +139,7 @@ void addPrepare(CLI::App& app, Arguments& a)
     heads->add_option("DOC", a.headTable.document, "Id of the document")
         ->check(recordId())
         ->required();
-    heads->add_option("--model", a.headTable.model, "GGUF file; the embedded reader without one")
-        ->type_name("FILE");
+    heads->add_option("--model", a.headTable.model, kOwnReader)->type_name("FILE");
     heads->add_option("--out", a.headTable.out, "File to write")->type_name("FILE")->required();
     heads->callback([&a] { measureHeads(a.common, a.headTable); });
 
@@ -146,8 +148,7 @@ void addPrepare(CLI::App& app, Arguments& a)
         addCommand(app, a, "layer-similarity",
                    "Compare on a document how the layers of a model attend, for pod");
     layers->add_option("DOC", l.document, "Id of the document")->check(recordId())->required();
-    layers->add_option("--model", l.model, "GGUF file; the embedded reader without one")
-        ->type_name("FILE");
+    layers->add_option("--model", l.model, kOwnReader)->type_name("FILE");
     layers->add_option("--set", l.settings, "A setting of pod: key=value")->type_name("KEY=VALUE");
     layers->callback([&a] { compareLayers(a.common, a.layerSimilarity); });
 }

@@ -25,9 +25,9 @@ struct CommonOptions
 struct PrepareArguments
 {
     RecordId document = 0;
-    std::string model; // empty: the embedded reader
-    std::string method = "kvzip";
-    double keep = 0.3;
+    std::string model;          // empty: the program's own for the text
+    std::string method;         // empty: the usual one
+    std::optional<double> keep; // the usual share
     std::optional<std::uint64_t> budget;
     std::string store = "kivi4";
     std::vector<std::string> settings; // "key=value"
@@ -39,14 +39,14 @@ struct PrepareArguments
 struct LayerSimilarityArguments
 {
     RecordId document = 0;
-    std::string model; // empty: the embedded reader
+    std::string model; // empty: the program's own for the text
     std::vector<std::string> settings;
 };
 
 struct HeadTableArguments
 {
     RecordId document = 0;
-    std::string model; // empty: the embedded reader
+    std::string model; // empty: the program's own for the text
     std::string out;
 };
 

@@ -74,9 +74,10 @@ void compareLayers(const CommonOptions& common, const LayerSimilarityArguments& 
     const auto library = openLibrary(common, OpenMode::ReadOnly);
     const std::string text = library->text(arguments.document);
     const auto settings = parseSettings("pod", arguments.settings);
-    const auto model = engine::loadModel(
-        arguments.model.empty() ? embeddedModel() : std::filesystem::path(arguments.model),
-        loadOptions(common));
+    const auto model =
+        engine::loadModel(arguments.model.empty() ? usualPreparation(text).model
+                                                  : std::filesystem::path(arguments.model),
+                          loadOptions(common));
     const LayerSimilarityReport report = engine::measureLayerSimilarity(model, text, settings);
     const std::string name = engine::modelInfo(*model).name;
     output.line("How alike the layers of " + name + " attend, " + std::to_string(report.layers) +

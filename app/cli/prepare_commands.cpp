@@ -40,22 +40,26 @@ std::string textOfFile(const std::string& path)
 engine::PrepareOptions prepareOptions(const PrepareArguments& arguments)
 {
     engine::PrepareOptions options;
-    options.method = arguments.method;
-    options.keep = arguments.keep;
+    if (!arguments.method.empty())
+        options.method = arguments.method;
+    options.keep = arguments.keep.value_or(options.keep);
     options.budget = arguments.budget;
     const engine::StoreFormat format = engine::parseStoreFormat(arguments.store);
     options.store = format.type;
     options.coded = format.coded;
     options.question = arguments.question;
-    options.settings = parseSettings(arguments.method, arguments.settings);
+    options.settings = parseSettings(options.method, arguments.settings);
     if (!arguments.headTable.empty())
         options.headTable = textOfFile(arguments.headTable);
     return options;
 }
 
-std::filesystem::path modelPath(const std::string& given)
+/// Whether nothing says what is to be kept.
+bool choosesNothing(const PrepareArguments& arguments)
 {
-    return given.empty() ? embeddedModel() : std::filesystem::path(given);
+    return arguments.method.empty() && !arguments.keep && !arguments.budget &&
+           arguments.settings.empty() && arguments.pins.empty() && arguments.headTable.empty() &&
+           arguments.question.empty();
 }
 
 json answerJson(const Answered& answered)
@@ -85,10 +89,18 @@ void prepare(const CommonOptions& common, const PrepareArguments& arguments)
                                 "If it is a scan, import a copy made with text recognition (OCR).");
     }
     options.pinned = pinnedText(library->pages(document.id), arguments.pins);
-    const auto model = engine::loadModel(modelPath(arguments.model), loadOptions(common));
+    const std::string text = library->text(document.id);
+    std::filesystem::path file = arguments.model;
+    if (file.empty()) {
+        const UsualPreparation usual = usualPreparation(text);
+        file = usual.model;
+        if (choosesNothing(arguments))
+            options.method = usual.method;
+    }
+    const auto model = engine::loadModel(file, loadOptions(common));
     LibraryPrepareStorage storage(*library);
     const PreparedDocument prepared = prepareDocument(
-        storage, document.id, library->text(document.id), model, options,
+        storage, document.id, text, model, options,
         [&](const PrepareStatus& status) { output.progress(progressText(status)); }, {});
     output.endProgress();
     const ContextRecord record = library->context(prepared.contextId);

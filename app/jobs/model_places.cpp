@@ -1,6 +1,6 @@
 #include "app/jobs/model_places.h"
 
-#include "engine/error.h"
+#include "engine/engine.h"
 
 #include <cstdlib>
 #include <string>
@@ -12,6 +12,9 @@ namespace fs = std::filesystem;
 
 constexpr const char* kConstructedReader = "constructed-reader.gguf";
 constexpr const char* kTrainedReader = "reader.gguf";
+
+constexpr std::uint64_t kRoomForQuestions = 512; // tokens of the window
+constexpr std::size_t kMostBytesOfToken = 8;     // on average: a longer text need not be counted
 
 fs::path environment(const char* name)
 {
@@ -58,6 +61,23 @@ fs::path embeddedModel()
         engine::ErrorCode::NotFound,
         "The reader that comes with Epitome (" + name.string() +
             ") is missing. Build or install Epitome again, or choose a model file.");
+}
+
+UsualPreparation usualPreparation(std::string_view text)
+{
+    UsualPreparation usual{embeddedModel(), engine::PrepareOptions{}.method};
+    const fs::path trained = usual.model.parent_path() / kTrainedReader;
+    std::error_code ignored;
+    if (!fs::exists(trained, ignored))
+        return usual;
+    const std::uint64_t window = engine::readModelInfo(trained).contextLength;
+    if (text.size() > window * kMostBytesOfToken)
+        return usual;
+    const auto tokens =
+        engine::openTokenizer(trained)->encode(text, engine::SpecialTokens::AsText, false).ids;
+    if (tokens.size() + kRoomForQuestions > window)
+        return usual;
+    return {trained, "full"};
 }
 
 std::string readerLimits(const fs::path& model)

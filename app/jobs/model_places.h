@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace app {
@@ -11,8 +12,20 @@ namespace app {
 /// llama.cpp. Only read, never written.
 std::vector<std::filesystem::path> modelFolders(const std::filesystem::path& dataDirectory);
 
-/// The reader that the program was delivered with. Throws engine::Error(NotFound).
+/// The reader that the program was delivered with for texts of any length. Throws
+/// engine::Error(NotFound).
 std::filesystem::path embeddedModel();
+
+/// How a text is prepared where nobody has chosen.
+struct UsualPreparation
+{
+    std::filesystem::path model;
+    std::string method;
+};
+
+/// A text that fits the trained reader's window, with room for questions, is read by it and kept
+/// whole; others by embeddedModel() with the engine's usual method. Throws engine::Error(NotFound).
+UsualPreparation usualPreparation(std::string_view text);
 
 /// What can be asked of a reader that the program was delivered with, and how to get further, in
 /// one sentence; empty for any other model.

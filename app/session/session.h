@@ -75,7 +75,8 @@ public:
 
     void refresh();
     void importFiles(const QStringList& paths);
-    void prepare(RecordId documentId, const PrepareChoice& choice = {});
+    /// Without a choice: see usualPreparation().
+    void prepare(RecordId documentId, const std::optional<PrepareChoice>& choice = {});
     void pauseJob(RecordId jobId);
     void resumeJob(RecordId jobId);
     void cancelJob(RecordId jobId);
@@ -93,7 +94,7 @@ public:
     void stopAnswer();
 
     void requestModels();
-    /// The model that new preparations use; empty means the embedded reader.
+    /// The model that new preparations use; empty means the program's own for each text.
     void chooseModel(const std::filesystem::path& path);
     std::filesystem::path chosenModel() const { return m_model; }
     bool readOnly() const { return m_readOnly; }
@@ -138,7 +139,7 @@ private:
     void importOne(const std::filesystem::path& path, const std::filesystem::path& model);
     static void enqueuePreparation(Library& library, RecordId documentId,
                                    const std::filesystem::path& model,
-                                   const PrepareChoice& choice = {});
+                                   const std::optional<PrepareChoice>& chosen = {});
     bool claimJob(const JobRecord& job);
     void startNextJob();
     void runJob(EngineRoom& room, const JobRecord& job, const std::stop_token& stop);

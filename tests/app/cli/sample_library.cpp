@@ -1,5 +1,6 @@
 #include "tests/app/cli/sample_library.h"
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <stdexcept>
@@ -71,6 +72,8 @@ app::RecordId SampleLibrary::prepare(app::RecordId document,
 {
     std::vector<std::string> words{"prepare", std::to_string(document)};
     words.insert(words.end(), options.begin(), options.end());
+    if (std::ranges::find(options, "--model") == options.end())
+        words.insert(words.end(), {"--model", BINARY_DIR "/resources/constructed-reader.gguf"});
     return result(std::move(words)).at("context");
 }
 

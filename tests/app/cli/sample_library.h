@@ -34,6 +34,7 @@ public:
     nlohmann::json result(std::vector<std::string> words) const;
 
     app::RecordId import(const std::filesystem::path& file) const;
+    /// With the constructed reader, unless the options name a model.
     app::RecordId prepare(app::RecordId document,
                           const std::vector<std::string>& options = {}) const;
 

@@ -282,7 +282,7 @@ TEST_CASE_FIXTURE(Prepared, "a person gets sentences, and no progress when it is
         tests::run(library.command({"prepare", std::to_string(document), "--threads", "1"}));
     CHECK(loud.code == 0);
     CHECK(loud.err.starts_with("Reading: 0 of "));
-    CHECK(loud.out.find("continues a quotation") != std::string::npos);
+    CHECK(loud.out.find("This reader quotes") != std::string::npos);
     CHECK(loud.out.find("larger model") != std::string::npos);
     CHECK(tests::run({"--help"}).code == 0);
     CHECK(tests::run({"--version"}).code == 0);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <doctest/doctest.h>
+#include <string>
+#include <vector>
 
 namespace {
 
@@ -18,7 +20,48 @@ json trainedReader(const tests::SampleLibrary& library)
     return found == models.end() ? json() : *found;
 }
 
+/// What `prepare` says of a text in a new library.
+json preparedWith(const std::string& text, std::vector<std::string> options)
+{
+    const tests::TemporaryFolder folder;
+    const tests::SampleLibrary library(folder.path() / "library");
+    tests::writeFile(folder.path() / "text.txt", text);
+    options.insert(options.begin(),
+                   {"prepare", std::to_string(library.import(folder.path() / "text.txt"))});
+    return library.result(options);
+}
+
+std::string repeated(const std::string& text, int times)
+{
+    std::string all;
+    for (int i = 0; i < times; ++i)
+        all += text;
+    return all;
+}
+
+const std::string kLetter =
+    "The old harbour lay in the fog, and no boat went out that day. A lantern hung above the door.";
+
 } // namespace
+
+TEST_CASE("without a choice a short text is read whole by the trained reader, others as before")
+{
+    const json letter = preparedWith(kLetter, {});
+    CHECK(letter.at("model") == "Epitome reader");
+    CHECK(letter.at("method") == "full");
+    CHECK(letter.at("kept_fraction") == 1.0);
+
+    const json shared = preparedWith(repeated(kLetter, 4), {"--keep", "0.5"});
+    CHECK(shared.at("model") == "Epitome reader");
+    CHECK(shared.at("method") == "kvzip");
+
+    // Digits are single tokens to the trained reader: few bytes can be more than its window.
+    for (const std::string& text : {repeated(kLetter + " ", 250), repeated("7294 ", 900)}) {
+        const json other = preparedWith(text, {});
+        CHECK(other.at("model") != "Epitome reader");
+        CHECK(other.at("method") == "kvzip");
+    }
+}
 
 TEST_CASE("the trained reader is listed beside the embedded one and answers from a document")
 {
