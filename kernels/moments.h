@@ -23,7 +23,7 @@ void addMoments(std::span<double> sums, std::span<double> products, const Stride
 /// q(v) = v^T M v + linear^T v for a symmetric M.
 struct QuadraticForm
 {
-    std::span<const float> matrix; // (dim, dim)
+    std::span<const float> matrix; // (dim, dim); empty: zero
     std::span<const float> linear; // (dim)
 };
 

@@ -49,7 +49,10 @@ void MainWindow::connectPanes()
         m_session.chooseModel(path.toStdString());
         m_session.requestModels();
         m_messages->showSentence(
-            tr("Documents that you prepare from now on are read with this model."));
+            path.isEmpty()
+                ? tr("Documents that you prepare from now on are read with a reader of Epitome's "
+                     "own, chosen by their length.")
+                : tr("Documents that you prepare from now on are read with this model."));
     });
     connect(m_models, &ModelMenu::rescanRequested, &m_session, &app::Session::requestModels);
 }

@@ -12,6 +12,7 @@
 #include <QSpinBox>
 #include <QVBoxLayout>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -55,10 +56,10 @@ PrepareDialog::PrepareDialog(const QString& title, QWidget* parent)
     , m_pages(new QLineEdit(this))
 {
     setWindowTitle(tr("Prepare \"%1\"").arg(title));
+    m_method->addItem(tr("As usual"), QString());
     for (const engine::MethodInfo& method : engine::methods())
         m_method->addItem(QString::fromStdString(method.title), QString::fromStdString(method.id));
     const engine::PrepareOptions usual;
-    m_method->setCurrentIndex(m_method->findData(QString::fromStdString(usual.method)));
     nameWidget(m_method, tr("How to choose what is kept"));
     m_keep->setRange(1, 100);
     m_keep->setSuffix(tr(" %"));
@@ -102,11 +103,19 @@ app::PrepareChoice PrepareDialog::choice() const
 
 void PrepareDialog::showMethod()
 {
+    const std::string id = m_method->currentData().toString().toStdString();
     const std::vector<engine::MethodInfo> methods = engine::methods();
-    const auto& method = methods.at(static_cast<std::size_t>(m_method->currentIndex()));
-    m_description->setText(tr("%1\n%2").arg(QString::fromStdString(method.description),
-                                            QString::fromStdString(method.source)));
-    m_keep->setEnabled(method.usesKeep);
+    const auto method = std::ranges::find(methods, id, &engine::MethodInfo::id);
+    m_keep->setEnabled(method == methods.end() || method->usesKeep);
+    if (method == methods.end()) {
+        m_description->setText(
+            tr("A few pages that Epitome's own trained reader takes are kept whole. Of everything "
+               "else %1 keeps the share below.")
+                .arg(QString::fromStdString(engine::PrepareOptions{}.method)));
+    } else {
+        m_description->setText(tr("%1\n%2").arg(QString::fromStdString(method->description),
+                                                QString::fromStdString(method->source)));
+    }
     adjustSize();
 }
 

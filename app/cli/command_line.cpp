@@ -110,9 +110,10 @@ void addPrepare(CLI::App& app, Arguments& a)
         ->check(recordId())
         ->required();
     prepareCommand->add_option("--model", p.model, kOwnReader)->type_name("FILE");
-    prepareCommand->add_option("--method", p.method,
-                               "What decides what is kept; see methods. By default full for a text "
-                               "that fits the small reader, else kvzip");
+    prepareCommand->add_option(
+        "--method", p.method,
+        "What decides what is kept; see methods. Without any choice full for "
+        "a text that fits the small reader, else kvzip");
     CLI::Option* keep = prepareCommand->add_option(
         "--keep", p.keep, "Share of the document to keep, (0, 1]; 0.3 by default");
     prepareCommand

@@ -27,7 +27,7 @@ struct PrepareArguments
     RecordId document = 0;
     std::string model;          // empty: the program's own for the text
     std::string method;         // empty: the usual one
-    std::optional<double> keep; // the usual share
+    std::optional<double> keep; // none: the usual share
     std::optional<std::uint64_t> budget;
     std::string store = "kivi4";
     std::vector<std::string> settings; // "key=value"

@@ -12,9 +12,7 @@ void measureHeads(const CommonOptions& common, const HeadTableArguments& argumen
     const auto library = openLibrary(common, OpenMode::ReadOnly);
     const std::string text = library->text(arguments.document);
     const auto model =
-        engine::loadModel(arguments.model.empty() ? usualPreparation(text).model
-                                                  : std::filesystem::path(arguments.model),
-                          loadOptions(common));
+        engine::loadModel(usualPreparation(arguments.model, text).model, loadOptions(common));
     const std::string table =
         engine::measureHeadTable(model, text, [&](const engine::PrepareProgress& progress) {
             output.progress(progress.phase + ": " + std::to_string(progress.tokensDone) + " of " +

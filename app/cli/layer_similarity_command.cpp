@@ -75,9 +75,7 @@ void compareLayers(const CommonOptions& common, const LayerSimilarityArguments& 
     const std::string text = library->text(arguments.document);
     const auto settings = parseSettings("pod", arguments.settings);
     const auto model =
-        engine::loadModel(arguments.model.empty() ? usualPreparation(text).model
-                                                  : std::filesystem::path(arguments.model),
-                          loadOptions(common));
+        engine::loadModel(usualPreparation(arguments.model, text).model, loadOptions(common));
     const LayerSimilarityReport report = engine::measureLayerSimilarity(model, text, settings);
     const std::string name = engine::modelInfo(*model).name;
     output.line("How alike the layers of " + name + " attend, " + std::to_string(report.layers) +

@@ -58,8 +58,7 @@ engine::PrepareOptions prepareOptions(const PrepareArguments& arguments)
 bool choosesNothing(const PrepareArguments& arguments)
 {
     return arguments.method.empty() && !arguments.keep && !arguments.budget &&
-           arguments.settings.empty() && arguments.pins.empty() && arguments.headTable.empty() &&
-           arguments.question.empty();
+           arguments.settings.empty() && arguments.headTable.empty();
 }
 
 json answerJson(const Answered& answered)
@@ -90,14 +89,10 @@ void prepare(const CommonOptions& common, const PrepareArguments& arguments)
     }
     options.pinned = pinnedText(library->pages(document.id), arguments.pins);
     const std::string text = library->text(document.id);
-    std::filesystem::path file = arguments.model;
-    if (file.empty()) {
-        const UsualPreparation usual = usualPreparation(text);
-        file = usual.model;
-        if (choosesNothing(arguments))
-            options.method = usual.method;
-    }
-    const auto model = engine::loadModel(file, loadOptions(common));
+    const UsualPreparation usual = usualPreparation(arguments.model, text);
+    if (choosesNothing(arguments))
+        options.method = usual.method;
+    const auto model = engine::loadModel(usual.model, loadOptions(common));
     LibraryPrepareStorage storage(*library);
     const PreparedDocument prepared = prepareDocument(
         storage, document.id, text, model, options,

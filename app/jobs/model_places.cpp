@@ -13,13 +13,30 @@ namespace fs = std::filesystem;
 constexpr const char* kConstructedReader = "constructed-reader.gguf";
 constexpr const char* kTrainedReader = "reader.gguf";
 
-constexpr std::uint64_t kRoomForQuestions = 512; // tokens of the window
-constexpr std::size_t kMostBytesOfToken = 8;     // on average: a longer text need not be counted
+constexpr std::uint64_t kRoomForConversation = 512; // tokens of the window
+constexpr std::size_t kMostBytesOfToken = 8;        // on average: a longer text need not be counted
 
 fs::path environment(const char* name)
 {
     const char* value = std::getenv(name);
     return value == nullptr ? fs::path() : fs::path(value);
+}
+
+/// Whether a text and a conversation about it fit the model's window. A file that is no model can
+/// read nothing.
+bool canRead(const fs::path& model, std::string_view text)
+{
+    try {
+        const std::uint64_t window = engine::readModelInfo(model).contextLength;
+        return text.size() <= window * kMostBytesOfToken &&
+               engine::openTokenizer(model)
+                           ->encode(text, engine::SpecialTokens::AsText, false)
+                           .ids.size() +
+                       kRoomForConversation <=
+                   window;
+    } catch (const engine::Error&) {
+        return false;
+    }
 }
 
 } // namespace
@@ -63,21 +80,30 @@ fs::path embeddedModel()
             ") is missing. Build or install Epitome again, or choose a model file.");
 }
 
-UsualPreparation usualPreparation(std::string_view text)
+UsualPreparation usualPreparation(const fs::path& chosen, std::string_view text)
 {
-    UsualPreparation usual{embeddedModel(), engine::PrepareOptions{}.method};
+    UsualPreparation usual{chosen, engine::PrepareOptions{}.method};
+    if (!chosen.empty())
+        return usual;
+    usual.model = embeddedModel();
     const fs::path trained = usual.model.parent_path() / kTrainedReader;
-    std::error_code ignored;
-    if (!fs::exists(trained, ignored))
-        return usual;
-    const std::uint64_t window = engine::readModelInfo(trained).contextLength;
-    if (text.size() > window * kMostBytesOfToken)
-        return usual;
-    const auto tokens =
-        engine::openTokenizer(trained)->encode(text, engine::SpecialTokens::AsText, false).ids;
-    if (tokens.size() + kRoomForQuestions > window)
+    if (!canRead(trained, text))
         return usual;
     return {trained, "full"};
+}
+
+fs::path movedModel(const fs::path& chosen)
+{
+    std::error_code ignored;
+    const bool isOwn =
+        chosen.filename() == kConstructedReader || chosen.filename() == kTrainedReader;
+    if (!isOwn || fs::exists(chosen, ignored))
+        return chosen;
+    try {
+        return embeddedModel().parent_path() / chosen.filename();
+    } catch (const engine::Error&) {
+        return chosen;
+    }
 }
 
 std::string readerLimits(const fs::path& model)

@@ -23,9 +23,15 @@ struct UsualPreparation
     std::string method;
 };
 
-/// A text that fits the trained reader's window, with room for questions, is read by it and kept
-/// whole; others by embeddedModel() with the engine's usual method. Throws engine::Error(NotFound).
-UsualPreparation usualPreparation(std::string_view text);
+/// With a `chosen` model that one and the engine's usual method. Without one (empty), a text that
+/// fits the trained reader's window, with room for a conversation, is read by it and kept whole;
+/// any other text by embeddedModel(), and also where the trained reader is missing or damaged.
+/// Throws engine::Error(NotFound) as embeddedModel() does.
+UsualPreparation usualPreparation(const std::filesystem::path& chosen, std::string_view text);
+
+/// A stored choice that still holds: where the program has moved and the choice was a reader of its
+/// own, that reader's place now.
+std::filesystem::path movedModel(const std::filesystem::path& chosen);
 
 /// What can be asked of a reader that the program was delivered with, and how to get further, in
 /// one sentence; empty for any other model.

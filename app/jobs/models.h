@@ -11,7 +11,7 @@ namespace app {
 struct FoundModel
 {
     engine::ModelInfo info;
-    bool embedded = false; // delivered with the program
+    bool embedded = false; // delivered with the program for texts of any length
 };
 
 /// The embedded reader and every GGUF file in the usual places, with the reason where one cannot be

@@ -17,7 +17,7 @@ Session::Session(const std::filesystem::path& dataDirectory, const engine::LoadO
     auto library = Library::open(dataDirectory);
     m_readOnly = library->readOnly();
     m_notice = QString::fromStdString(library->notice());
-    m_model = library->setting("model").value_or("");
+    m_model = movedModel(library->setting("model").value_or(""));
     auto handOver = std::make_shared<std::unique_ptr<Library>>(std::move(library));
     m_library = std::make_unique<LibraryThread>([handOver] { return std::move(*handOver); });
     m_engine =

@@ -21,7 +21,7 @@ namespace app {
 /// How a person wants a document to be prepared.
 struct PrepareChoice
 {
-    std::string method = engine::PrepareOptions{}.method;
+    std::string method; // empty: see usualPreparation()
     double keep = engine::PrepareOptions{}.keep;
     engine::KvType store = engine::PrepareOptions{}.store;
     std::string pages; // kept whole, for instance "1-3, 7"; empty: none
@@ -75,8 +75,7 @@ public:
 
     void refresh();
     void importFiles(const QStringList& paths);
-    /// Without a choice: see usualPreparation().
-    void prepare(RecordId documentId, const std::optional<PrepareChoice>& choice = {});
+    void prepare(RecordId documentId, const PrepareChoice& choice = {});
     void pauseJob(RecordId jobId);
     void resumeJob(RecordId jobId);
     void cancelJob(RecordId jobId);
@@ -139,7 +138,7 @@ private:
     void importOne(const std::filesystem::path& path, const std::filesystem::path& model);
     static void enqueuePreparation(Library& library, RecordId documentId,
                                    const std::filesystem::path& model,
-                                   const std::optional<PrepareChoice>& chosen = {});
+                                   const PrepareChoice& choice = {});
     bool claimJob(const JobRecord& job);
     void startNextJob();
     void runJob(EngineRoom& room, const JobRecord& job, const std::stop_token& stop);

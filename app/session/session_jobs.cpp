@@ -46,20 +46,13 @@ std::vector<std::string> namesOf(const std::string& pages)
 } // namespace
 
 void Session::enqueuePreparation(Library& library, RecordId documentId,
-                                 const std::filesystem::path& model,
-                                 const std::optional<PrepareChoice>& chosen)
+                                 const std::filesystem::path& model, const PrepareChoice& choice)
 {
+    const UsualPreparation usual = usualPreparation(model, library.text(documentId));
     PrepareRequest request;
     request.documentId = documentId;
-    request.modelPath = model;
-    PrepareChoice choice = chosen.value_or(PrepareChoice{});
-    if (model.empty()) {
-        const UsualPreparation usual = usualPreparation(library.text(documentId));
-        request.modelPath = usual.model;
-        if (!chosen)
-            choice.method = usual.method;
-    }
-    request.options.method = choice.method;
+    request.modelPath = usual.model;
+    request.options.method = choice.method.empty() ? usual.method : choice.method;
     request.options.keep = choice.keep;
     request.options.store = choice.store;
     if (const auto names = namesOf(choice.pages); !names.empty())
@@ -71,7 +64,7 @@ void Session::enqueuePreparation(Library& library, RecordId documentId,
     library.enqueueJob(job);
 }
 
-void Session::prepare(RecordId documentId, const std::optional<PrepareChoice>& choice)
+void Session::prepare(RecordId documentId, const PrepareChoice& choice)
 {
     onLibrary([this, documentId, choice, model = m_model](Library& library) {
         enqueuePreparation(library, documentId, model, choice);

@@ -19,6 +19,7 @@ std::shared_ptr<KvPage> makePage(KvType type, std::size_t headDim)
     return page;
 }
 
+// Enough that most rows of keys fill whole panels when they are written; bounds the copies.
 constexpr std::size_t kRowsWrittenAtOnce = 512;
 
 /// What std::make_shared takes for a page: its counts stand in front of it.
@@ -114,6 +115,10 @@ void KvList::keep(std::span<const std::uint32_t> ascending, std::size_t headDim)
     std::vector<float> keys;
     std::vector<float> values;
     std::vector<std::uint32_t> rows;
+    const auto most = std::min(ascending.size() - from, kRowsWrittenAtOnce + kPageRows);
+    keys.reserve(most * headDim);
+    values.reserve(most * headDim);
+    rows.reserve(most);
     for (std::size_t i = from; i < ascending.size();) {
         const std::uint32_t first = ascending[i] - ascending[i] % kPageRows;
         const auto used = std::min<std::size_t>(kPageRows, m_length - first) * headDim;

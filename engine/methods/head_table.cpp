@@ -104,7 +104,7 @@ std::vector<float> readHeadTable(std::string_view text, const HeadTableOrigin& e
     if (model != expected.model) {
         throw Error(ErrorCode::Mismatch,
                     "The head table was measured on another model. Measure it again with the "
-                    "command head-table.");
+                    "command head-table, or name the model that it was measured on.");
     }
     std::vector<float> scores;
     for (std::uint32_t layer = 0; layer < expected.layers; ++layer) {

@@ -18,8 +18,11 @@ Matrix multiply(std::span<const double> a, std::span<const double> b, std::size_
     Matrix out(dim * dim);
     for (std::size_t i = 0; i < dim; ++i) {
         for (std::size_t k = 0; k < dim; ++k) {
-            for (std::size_t j = 0; a[i * dim + k] != 0 && j < dim; ++j)
-                out[i * dim + j] += a[i * dim + k] * b[k * dim + j];
+            const double factor = a[i * dim + k];
+            if (factor == 0)
+                continue;
+            for (std::size_t j = 0; j < dim; ++j)
+                out[i * dim + j] += factor * b[k * dim + j];
         }
     }
     return out;
@@ -56,20 +59,20 @@ std::vector<std::size_t> partnersOf(std::size_t headDim, const Rotation& rotate)
 constexpr std::size_t kKeysAtOnce = 256; // of a piece
 
 /// A query whose form, k^T matrix k + linear^T k, is the expected logit. Without a covariance the
-/// matrix is zero.
+/// matrix is empty.
 struct ScaledQuery
 {
     std::vector<float> matrix;
     std::vector<float> linear;
 
     ScaledQuery(const ExpectedQuery& query, float scale)
-        : matrix(query.mean.size() * query.mean.size())
+        : matrix(query.covariance)
         , linear(query.mean)
     {
         for (float& each : linear)
             each *= scale;
-        for (std::size_t i = 0; i < query.covariance.size(); ++i)
-            matrix[i] = scale * scale / 2 * query.covariance[i];
+        for (float& each : matrix)
+            each *= scale * scale / 2;
     }
 };
 

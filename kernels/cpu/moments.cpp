@@ -44,7 +44,7 @@ void quadraticFormsScalar(std::span<float> out, const float* vectors, const Quad
     for (std::size_t j = 0; j < out.size(); ++j) {
         const float* vector = vectors + j * dim;
         std::ranges::copy(form.linear, product.begin());
-        for (std::size_t row = 0; row < dim; ++row) {
+        for (std::size_t row = 0; row * dim < form.matrix.size(); ++row) {
             for (std::size_t c = 0; c < dim; ++c)
                 product[c] += form.matrix[row * dim + c] * vector[row];
         }
@@ -82,9 +82,10 @@ void quadraticFormsWith(KernelLevel level, std::span<float> out, std::span<const
                         const QuadraticForm& form)
 {
     const std::size_t dim = form.linear.size();
-    if (vectors.size() != out.size() * dim || form.matrix.size() != dim * dim)
+    if (vectors.size() != out.size() * dim ||
+        (!form.matrix.empty() && form.matrix.size() != dim * dim))
         throw std::invalid_argument("quadraticForms: the sizes do not go together");
-    if (usesAvx2(level, dim)) {
+    if (!form.matrix.empty() && usesAvx2(level, dim)) {
 #if defined(EPITOME_AVX2_KERNELS)
         quadraticFormsAvx2(out, vectors.data(), form);
 #endif

@@ -13,8 +13,9 @@ void addMomentsScalar(double* sums, double* matrix, const StridedVectors& vector
 /// The same; dim is a multiple of 8. Only where the build has it.
 void addMomentsAvx2(double* sums, double* matrix, const StridedVectors& vectors);
 
+/// The matrix may be empty, which is zero.
 void quadraticFormsScalar(std::span<float> out, const float* vectors, const QuadraticForm& form);
-/// The same; dim is a multiple of 8. Only where the build has it.
+/// The same with a matrix; dim is a multiple of 8. Only where the build has it.
 void quadraticFormsAvx2(std::span<float> out, const float* vectors, const QuadraticForm& form);
 
 /// moments.h with a chosen level, which must be one that the processor can run.

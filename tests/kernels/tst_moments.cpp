@@ -92,6 +92,12 @@ TEST_CASE("quadratic forms agree with a loop in double precision")
             quadraticFormsWith(level, std::span(pieces).subspan(7),
                                std::span(vectors).subspan(7 * dim), {matrix, linear});
             CHECK(pieces == out);
+            std::vector<float> linearOnly(count);
+            quadraticFormsWith(level, linearOnly, vectors, {{}, linear});
+            std::vector<float> zeroMatrix(count);
+            quadraticFormsWith(level, zeroMatrix, vectors, {std::vector<float>(dim * dim), linear});
+            for (std::size_t j = 0; j < count; ++j)
+                CHECK(linearOnly[j] == doctest::Approx(zeroMatrix[j]).epsilon(1e-4));
             for (std::size_t j = 0; j < count; ++j) {
                 double expected = 0;
                 double size = 0;

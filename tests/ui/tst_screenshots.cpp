@@ -2,6 +2,7 @@
 
 #include "tests/ui/window_fixture.h"
 #include "ui/conversation/conversation_pane.h"
+#include "ui/model_menu.h"
 #include "ui/prepare_dialog.h"
 #include "ui/reader/reader_pane.h"
 
@@ -73,6 +74,14 @@ private slots:
         QCoreApplication::processEvents();
         QVERIFY(dialog.grab().save(QStringLiteral(BINARY_DIR "/screenshots/prepare-light.png")));
         dialog.hide();
+        auto* models = fixture.window().findChild<ui::ModelMenu*>();
+        QVERIFY(models != nullptr);
+        // The two readers come when the folders have been looked through.
+        constexpr qsizetype kWithoutReaders = 4;
+        QTRY_VERIFY(models->actions().size() > kWithoutReaders);
+        models->popup({0, 0});
+        QVERIFY(models->grab().save(QStringLiteral(BINARY_DIR "/screenshots/models-light.png")));
+        models->hide();
 
         QApplication::setPalette(darkPalette());
         save(fixture.window(), QStringLiteral("window-dark"));

@@ -131,6 +131,33 @@ private slots:
         QTRY_VERIFY_WITH_TIMEOUT(fixture.window().reader().isPageDrawn(), kPatience);
     }
 
+    void withoutAModelAShortTextIsReadWholeByTheTrainedReader()
+    {
+        tests::WindowFixture fixture;
+        fixture.session().chooseModel({});
+        const QString letter = fixture.folder() + QStringLiteral("/letter.txt");
+        QFile file(letter);
+        QVERIFY(file.open(QFile::WriteOnly));
+        file.write("The old harbour lay in the fog, and no boat went out that day. The pass key is "
+                   "48213. A lantern hung above the door of the inn.\n");
+        file.close();
+        fixture.drop(letter);
+        QVERIFY(fixture.waitUntilReady());
+        const app::DocumentRow* row = fixture.window().library().model().row(onlyDocument(fixture));
+        QVERIFY(row != nullptr && row->context.has_value());
+        QCOMPARE(row->context->modelName, std::string("Epitome reader"));
+        QCOMPARE(row->context->method, std::string("full"));
+        QVERIFY(fixture.ask(QStringLiteral("What is the pass key?")));
+        QCOMPARE(fixture.window().conversation().lastText(), QStringLiteral("48213"));
+
+        // What is chosen in the dialog goes to the same reader.
+        prepareWith(fixture, QStringLiteral("knorm"), 60, {});
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.stateText().contains(QStringLiteral("Ready (knorm)")),
+                                 kPatience);
+        QCOMPARE(fixture.window().library().model().row(onlyDocument(fixture))->context->modelName,
+                 std::string("Epitome reader"));
+    }
+
     void aMethodIsChosenAndThePagesThatStay()
     {
         tests::WindowFixture fixture;

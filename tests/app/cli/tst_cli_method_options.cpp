@@ -29,6 +29,7 @@ struct Shelf
 {
     TemporaryFolder folder;
     SampleLibrary library{folder.path() / "library"};
+    // More tokens than the trained reader takes: the constructed one reads it.
     std::string document =
         std::to_string(library.import(folder.write("letters.txt", tests::makeSampleText(1400, 3))));
 
@@ -99,9 +100,9 @@ TEST_CASE_FIXTURE(Shelf, "pages that are none, too many, or for a method that dr
     const auto open = app::Library::open(library.folder(), app::OpenMode::ReadOnly);
     const std::string count = std::to_string(open->pages(std::stoll(document)).size());
     for (const char* pin : {"0", "99", "3-2", "1-99", "a", "2-", "-2", "2x", "1-2-3"}) {
-        checkRefusal(
-            library.run(prepareWords({std::string("--pin=") + pin})), kBadUse,
-            {"\"" + std::string(pin) + "\" names no pages", "has " + count + " page", "write a page as 1"});
+        checkRefusal(library.run(prepareWords({std::string("--pin=") + pin})), kBadUse,
+                     {"\"" + std::string(pin) + "\" names no pages", "has " + count + " page",
+                      "write a page as 1"});
     }
     checkRefusal(library.run(prepareWords({"--keep", "0.1", "--pin", "1-2"})), kBadUse,
                  {"pinned pages have", "Pin fewer pages or raise keep"});

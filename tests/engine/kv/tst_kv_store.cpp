@@ -1,10 +1,11 @@
 #include "engine/kv/kv_store.h"
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <cstdint>
+#include <doctest/doctest.h>
 #include <numeric>
+#include <span>
+#include <vector>
 
 namespace {
 
@@ -32,8 +33,8 @@ void appendRandom(KvStore& store, Backend& backend, std::uint32_t count, std::ui
     std::iota(rows.begin(), rows.end(), store.appendRows(positions, Role::Document));
     const std::size_t floats = std::size_t{count} * kShape.kvHeads * kShape.headDim;
     for (std::uint32_t layer = 0; layer < kShape.layers; ++layer)
-        store.appendKv(layer, randomFloats(floats, seed + layer), randomFloats(floats, seed + 7 + layer),
-                       rows, backend);
+        store.appendKv(layer, randomFloats(floats, seed + layer),
+                       randomFloats(floats, seed + 7 + layer), rows, backend);
 }
 
 std::vector<float> keysOf(const KvStore& store, std::uint32_t layer, std::uint32_t head)
@@ -82,6 +83,37 @@ TEST_CASE_FIXTURE(Fixture, "a copy is a snapshot that later appends do not chang
     // Full pages are shared, not copied.
     CHECK(snapshot.list(0, 0).pages()[0] == store.list(0, 0).pages()[0]);
     CHECK(snapshot.list(0, 0).pages()[1] != store.list(0, 0).pages()[1]);
+}
+
+TEST_CASE_FIXTURE(Fixture, "keep of many scattered entries, more than are written at once")
+{
+    appendRandom(store, *backend, 1500, 7);
+    const auto keys = keysOf(store, 1, 0);
+    std::vector<float> values(1500 * kShape.headDim);
+    store.list(1, 0).readValues(values, 0, kShape.headDim);
+    std::vector<std::uint32_t> kept;
+    for (std::uint32_t entry = 0; entry < 1500; ++entry) {
+        if (entry % 64 < 3 ||
+            (entry * 2654435761U >> 13U) % 8 < 5) // of every page, and none in order
+            kept.push_back(entry);
+    }
+    REQUIRE(kept.size() > 900);
+    store.list(1, 0).keep(kept, kShape.headDim);
+    REQUIRE(store.list(1, 0).length() == kept.size());
+    const auto keysNow = keysOf(store, 1, 0);
+    std::vector<float> valuesNow(kept.size() * kShape.headDim);
+    store.list(1, 0).readValues(valuesNow, 0, kShape.headDim);
+    const auto rowOf = [](const std::vector<float>& rows, std::size_t index) {
+        return std::span(rows).subspan(index * kShape.headDim, kShape.headDim);
+    };
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+        REQUIRE(std::ranges::equal(rowOf(keysNow, i), rowOf(keys, kept[i])));
+        REQUIRE(std::ranges::equal(rowOf(valuesNow, i), rowOf(values, kept[i])));
+        REQUIRE(store.list(1, 0).row(static_cast<std::uint32_t>(i)) == kept[i]);
+    }
+    store.list(1, 0).keep({}, kShape.headDim);
+    CHECK(store.list(1, 0).length() == 0);
+    CHECK(store.list(1, 0).pages().empty());
 }
 
 TEST_CASE_FIXTURE(Fixture, "keep moves exactly the given entries and remembers their rows")
