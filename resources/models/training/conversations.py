@@ -24,8 +24,10 @@ class Recipe:
     skills: dict[str, float] = None  # name -> share of the questions
     random_share: float = 0.25  # documents of random words
     document_share: float = 0.5  # of the length
+    extra_keys: float = 0.0  # share of the facts that are certain to be pass keys or numbers
     text_weight: float = 0.1  # of predicting the document itself, for a tenth of its tokens
     cut_share: float = 0.35  # of the long answers end after a few tokens: the rest is mere copying
+    cut_tokens: tuple[int, int] = (2, 6)
     # Of the first tokens of an answer, where its place has to be found; the others, mere copying, have 1.
     opening_weights: tuple[float, ...] = (3.0, 4.0, 2.0)
 
@@ -35,7 +37,7 @@ def make_document(library: Library, rng: random.Random, recipe: Recipe, characte
     wanted = 0
     if rng.random() < 0.75 and recipe.skills.get("fact"):
         wanted = max(1, round(rng.uniform(0.3, 1.5) * characters / 300))
-    planted = facts.make_facts(library, rng, min(wanted, 24))
+    planted = facts.make_facts(library, rng, min(wanted, 24), recipe.extra_keys)
     characters -= sum(len(fact.sentence) + 1 for fact in planted)
     document = source(library, rng, max(60, characters))
     if recipe.skills.get("section") and rng.random() < 0.3:
@@ -72,14 +74,23 @@ def question_ids(encoder: Encoder, question: str, first: bool) -> list[int]:
 
 
 def make_row(library: Library, encoder: Encoder, rng: random.Random, recipe: Recipe):
-    """(ids, weights, answers): ids and weights are recipe.length long, weights[i] is that of predicting ids[i + 1];
-    answers lists (skill, first, last + 1) of the answers' places in ids."""
+    """A row with at least one answer, without which it would teach nothing; see try_row."""
+    for _ in range(100):
+        row = try_row(library, encoder, rng, recipe)
+        if row and row[2]:
+            return row
+    raise ValueError(f"No row of {recipe.length} tokens with an answer could be made: {recipe}")
+
+
+def try_row(library: Library, encoder: Encoder, rng: random.Random, recipe: Recipe):
+    """(ids, weights, answers), or None where the document is too long: ids and weights are recipe.length long,
+    weights[i] is that of predicting ids[i + 1]; answers lists (skill, first, last + 1) of the answers' places in ids."""
     characters = int(recipe.length * recipe.document_share * 3.3 * rng.uniform(0.6, 1.5))
     document = make_document(library, rng, recipe, characters)
     system = rng.choice(SYSTEM_LINES) if rng.random() < 0.3 else ""
     ids = opening(encoder, document.text(), system)
     if len(ids) > recipe.length * 0.9:
-        return make_row(library, encoder, rng, recipe)
+        return None
     weights = [recipe.text_weight if rng.random() < 0.1 else 0.0 for _ in ids]
     names, shares = zip(*recipe.skills.items())
     first, misses, answers = True, 0, []
@@ -91,8 +102,8 @@ def make_row(library: Library, encoder: Encoder, rng: random.Random, recipe: Rec
             continue
         question = question_ids(encoder, made[0], first)
         answer = [*encoder.ids(made[1]), tokens.END]
-        if len(answer) > 6 and rng.random() < recipe.cut_share:
-            answer = answer[: rng.randint(2, 6)]
+        if len(answer) > recipe.cut_tokens[1] and rng.random() < recipe.cut_share:
+            answer = answer[: rng.randint(*recipe.cut_tokens)]
         room = recipe.length - len(ids) - len(question)
         if room < min(len(answer), 40) or (name != "repeat" and room < len(answer)):
             misses += 1

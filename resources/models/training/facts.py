@@ -44,6 +44,7 @@ def value(kind: str, library: Library, rng: random.Random) -> str:
 
 
 # (sentence, questions, kind of value); {k} is the owner, {v} the value, {w} a thing, {m} a number that can be the owner.
+KEYS = 6  # so many of the first patterns give a key or number
 PATTERNS = [
     ("The pass key is {v}. Remember it. {v} is the pass key.", ["What is the pass key?", "What is the pass key? The pass key is"], "number"),
     ("The passkey is {v}.", ["What is the passkey?"], "number"),
@@ -101,13 +102,16 @@ def fill(pattern, library: Library, rng: random.Random) -> Fact:
     return Fact(filled, [q.format(**parts) for q in questions], " " + parts["v"], owner, beginning, ending)
 
 
-def make_facts(library: Library, rng: random.Random, count: int) -> list[Fact]:
-    """Facts whose questions differ; often of one pattern, so that the owner decides."""
+def make_facts(library: Library, rng: random.Random, count: int, keys: float = 0.0) -> list[Fact]:
+    """Facts whose questions differ; often of one pattern, so that the owner decides. `keys`: extra share of pass keys and numbers."""
+    def some() -> tuple:
+        return rng.choice(PATTERNS[:KEYS] if keys and rng.random() < keys else PATTERNS)
+
     facts, asked = [], set()
-    pattern = rng.choice(PATTERNS)
+    pattern = some()
     same = rng.random() < 0.6
     for _ in range(3 * count):
-        fact = fill(pattern if same else rng.choice(PATTERNS), library, rng)
+        fact = fill(pattern if same else some(), library, rng)
         if asked.isdisjoint(fact.questions):
             facts.append(fact)
             asked.update(fact.questions)

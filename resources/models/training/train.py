@@ -156,7 +156,9 @@ def train(rank: int, options) -> None:
         loss.backward()
         if options.processes > 1:
             average(model, options.processes)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        # Before the weights are touched, and after averaging: all processes see the same.
+        if not torch.isfinite(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)):
+            raise SystemExit(f"The gradient of step {step} is no number. Weights saved before it are whole.")
         for stepper in steppers:
             stepper.step()
             stepper.zero_grad(set_to_none=True)
