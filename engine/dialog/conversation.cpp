@@ -5,6 +5,7 @@
 #include "engine/dialog/stop_strings.h"
 #include "engine/dialog/tail.h"
 #include "engine/methods/method.h"
+#include "engine/text/sentences.h"
 
 #include <array>
 #include <chrono>

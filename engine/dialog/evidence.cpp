@@ -153,25 +153,4 @@ std::vector<Evidence::Place> EvidenceHooks::places(std::size_t count) const
     return places;
 }
 
-std::vector<ByteRange> splitSentences(std::string_view text)
-{
-    std::vector<ByteRange> sentences;
-    std::uint32_t begin = 0;
-    for (std::uint32_t i = 0; i < text.size(); ++i) {
-        const bool stop = text[i] == '.' || text[i] == '!' || text[i] == '?';
-        const bool breaks = i + 1 == text.size() || text[i + 1] == ' ' || text[i + 1] == '\n';
-        if (text[i] == '\n' || (stop && breaks)) {
-            sentences.push_back({begin, i + 1});
-            begin = i + 1;
-        }
-    }
-    if (begin < text.size())
-        sentences.push_back({begin, static_cast<std::uint32_t>(text.size())});
-    std::erase_if(sentences, [&](const ByteRange& range) {
-        const auto sentence = text.substr(range.begin, range.end - range.begin);
-        return sentence.find_first_not_of(" \n\t") == std::string_view::npos;
-    });
-    return sentences;
-}
-
 } // namespace engine

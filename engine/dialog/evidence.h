@@ -46,7 +46,4 @@ private:
     std::vector<double> m_mass; // per document token
 };
 
-/// Byte ranges of the sentences of a text: split behind . ! ? and at line ends.
-std::vector<ByteRange> splitSentences(std::string_view text);
-
 } // namespace engine

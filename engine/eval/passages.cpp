@@ -1,6 +1,7 @@
 #include "engine/eval/passages.h"
 
 #include "engine/eval/planted_facts.h"
+#include "engine/text/sentences.h"
 
 #include <algorithm>
 #include <array>
@@ -152,15 +153,17 @@ std::vector<EvalQuestion> Passages::keywords(Dice& dice, std::uint32_t questions
 {
     // In which sentences each word stands.
     std::map<std::string, std::set<std::size_t>> places;
-    for (std::size_t i = 0, number = 0; i < m_text.size(); ++i) {
-        std::size_t end = i;
-        while (end < m_text.size() && std::isalpha(static_cast<unsigned char>(m_text[end])) != 0)
-            ++end;
-        if (end - i >= kKeywordLetters)
-            places[lowerLetters(m_text.substr(i, end - i))].insert(number);
-        i = std::max(i, end);
-        if (i < m_text.size() && (m_text[i] == '.' || m_text[i] == '\n'))
-            ++number;
+    const std::vector<ByteRange> sentences = splitSentences(m_text);
+    for (std::size_t number = 0; number < sentences.size(); ++number) {
+        for (std::uint32_t i = sentences[number].begin; i < sentences[number].end; ++i) {
+            std::uint32_t end = i;
+            while (end < m_text.size() &&
+                   std::isalpha(static_cast<unsigned char>(m_text[end])) != 0)
+                ++end;
+            if (end - i >= kKeywordLetters)
+                places[lowerLetters(m_text.substr(i, end - i))].insert(number);
+            i = std::max(i, end);
+        }
     }
     return fromEachPart(
         dice, questions, [&](ByteRange sentence, Demand) -> std::optional<EvalQuestion> {

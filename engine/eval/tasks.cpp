@@ -3,6 +3,7 @@
 #include "engine/error.h"
 #include "engine/eval/passages.h"
 #include "engine/eval/planted_facts.h"
+#include "engine/text/sentences.h"
 
 #include <algorithm>
 
@@ -52,11 +53,12 @@ public:
 private:
     void addCut(std::string_view paragraph)
     {
-        while (!paragraph.empty()) {
-            const std::size_t stop = paragraph.find(". ", kShortParagraph);
-            const std::size_t length = stop == std::string_view::npos ? paragraph.size() : stop + 1;
-            m_paragraphs.emplace_back(paragraph.substr(0, length));
-            paragraph.remove_prefix(std::min(length + 1, paragraph.size()));
+        std::size_t begin = 0;
+        for (const ByteRange& sentence : splitSentences(paragraph)) {
+            if (sentence.end - begin < kShortParagraph && sentence.end < paragraph.size())
+                continue;
+            m_paragraphs.emplace_back(paragraph.substr(begin, sentence.end - begin));
+            begin = sentence.end + 1; // the blank between
         }
     }
 
@@ -92,9 +94,8 @@ std::uint64_t tokensOf(const Tokenizer& tokenizer, const std::string& paragraph)
 /// The place of the last sentence of a paragraph that stands at `begin`.
 ByteRange lastSentence(const std::string& paragraph, std::size_t begin)
 {
-    const std::size_t before =
-        paragraph.size() < 2 ? std::string::npos : paragraph.rfind(". ", paragraph.size() - 2);
-    const std::size_t start = before == std::string::npos ? 0 : before + 2;
+    const std::size_t last = splitSentences(paragraph).back().begin;
+    const std::size_t start = paragraph.find_first_not_of(' ', last);
     return {static_cast<std::uint32_t>(begin + start),
             static_cast<std::uint32_t>(begin + paragraph.size())};
 }

@@ -2,6 +2,7 @@ target_sources(engine PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/bpe_merge_table.cpp
   ${CMAKE_CURRENT_LIST_DIR}/bpe_merger.cpp
   ${CMAKE_CURRENT_LIST_DIR}/pretokenizer.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/sentences.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tokenizer.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tokenizer_base.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tokenizer_bpe.cpp
