@@ -207,6 +207,7 @@ MethodEntry llmlinguaMethod();
 MethodEntry lmInfiniteMethod();
 MethodEntry minferenceMethod();
 MethodEntry observedAttentionMethod();
+MethodEntry parallelWindowsMethod();
 MethodEntry podMethod();
 MethodEntry pyramidkvMethod();
 MethodEntry questMethod();

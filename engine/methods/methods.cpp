@@ -34,6 +34,7 @@ std::vector<MethodEntry> makeTable()
         questMethod(),
         minferenceMethod(),
         homerMethod(),
+        parallelWindowsMethod(),
         podMethod(),
         claMethod(),
         llmlinguaMethod(),

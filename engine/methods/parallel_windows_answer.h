@@ -1,0 +1,64 @@
+#pragma once
+
+#include "engine/methods/answering.h"
+#include "engine/methods/parallel_windows.h"
+#include "engine/run/transformer.h"
+
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace engine {
+
+/// A segment that shows the same entries to every row and head.
+Segment visibleToAll(const LayerStep& step, kernels::EntryRange entries);
+
+/// Divergence of one distribution of the next token from another, both as logits:
+/// sum of p * (log p - log q), in nats. Empty or different lengths are not allowed.
+double divergence(std::span<const float> logitsOfP, std::span<const float> logitsOfQ);
+
+/// Answers from the windows that say most about a question. The question is put to every window on
+/// its own, and once to none. What a model says without a document is what it says of a window that
+/// does not help ("That is not in this document.", or a guess), so the window counts that moves the
+/// first token of the answer farthest from it: divergence(without, with). The two distributions are
+/// those of context-aware decoding (Shi et al. 2024, arXiv 2305.14739, section 2.1).
+///
+/// Earlier questions and answers are seen as they were read, each from its own windows.
+class ParallelWindowsAnswer final : public AnswerMethod
+{
+public:
+    /// `best` windows of all are read for an answer; 0: all. The transformer outlives this.
+    ParallelWindowsAnswer(Transformer& transformer, std::shared_ptr<const ParallelWindows> windows,
+                          std::uint32_t best);
+
+    std::unique_ptr<AnswerMethod> clone() const override
+    {
+        return std::make_unique<ParallelWindowsAnswer>(*this);
+    }
+
+    void segments(const LayerStep& step, std::vector<Segment>& segments) override;
+
+    void beforeQuestion(std::span<const std::int32_t> turn, KvStore& store,
+                        const std::stop_token& stop) override;
+
+    /// The windows are those under which the whole exchange is most likely.
+    bool takeExchange(std::span<const std::int32_t> exchange, KvStore& store,
+                      const std::stop_token& stop) override;
+
+    /// The windows that the question is answered from, ascending.
+    std::span<const std::uint32_t> chosen() const { return m_chosen; }
+
+private:
+    bool readsAll() const { return m_best == 0 || m_best >= m_windows->count(); }
+    /// Logits of the turn's rows as seen with the chosen windows; leaves the store as it was.
+    std::vector<float> readOnce(std::span<const std::int32_t> turn, KvStore& store,
+                                LogitRows logits, const std::stop_token& stop);
+    void choose(std::vector<double> worths);
+
+    Transformer* m_transformer;
+    std::shared_ptr<const ParallelWindows> m_windows;
+    std::uint32_t m_best;
+    std::vector<std::uint32_t> m_chosen;
+};
+
+} // namespace engine
