@@ -26,11 +26,11 @@ say "" "3. What was kept, and what it cost in memory"
 "$epitome" inspect --data-dir "$work" "$context"
 
 # Each question is a new process: what it knows comes from the store and nothing is read again.
-# The constructed reader continues a quotation, so the questions quote the beginning of a sentence.
+# The reader that comes along answers by quoting: questions use words that stand in the text.
 step=4
 for question in \
-    "The reserve file has a size of" \
-    "The tide table of the harbour lists high water at"; do
+    "Continue: “The reserve file has a size of”" \
+    "What is said about Escape and Stop?"; do
     say "" "$step. Ask in a new process: $question"
     "$epitome" ask --data-dir "$work" --max-tokens 48 1 "$question"
     step=$((step + 1))

@@ -20,7 +20,7 @@ void ModelMenu::setModels(const std::vector<app::FoundModel>& models,
 {
     clear();
     auto* group = new QActionGroup(this);
-    QAction* own = addAction(tr("&Epitome's own readers, by the text's length"));
+    QAction* own = addAction(tr("&Epitome's own reader"));
     own->setCheckable(true);
     own->setChecked(chosen.empty());
     own->setToolTip(tr("A short text is read by the trained reader, which answers questions by "

@@ -14,11 +14,11 @@ class ModelMenu final : public QMenu
 public:
     explicit ModelMenu(QWidget* parent = nullptr);
 
-    /// `chosen` is the file in use; empty means the program's own readers.
+    /// `chosen` is the file in use; empty means the program's own reader.
     void setModels(const std::vector<app::FoundModel>& models, const std::filesystem::path& chosen);
 
 signals:
-    /// Empty for the program's own readers.
+    /// Empty for the program's own reader.
     void modelChosen(QString path);
     void rescanRequested();
 

@@ -11,8 +11,9 @@ void measureHeads(const CommonOptions& common, const HeadTableArguments& argumen
     const Output output = outputOf(common);
     const auto library = openLibrary(common, OpenMode::ReadOnly);
     const std::string text = library->text(arguments.document);
-    const auto model =
-        engine::loadModel(usualPreparation(arguments.model, text).model, loadOptions(common));
+    // As for "full": whoever has a window for the whole text.
+    const auto model = engine::loadModel(usualPreparation({arguments.model, "full"}, text).model,
+                                         loadOptions(common));
     const std::string table =
         engine::measureHeadTable(model, text, [&](const engine::PrepareProgress& progress) {
             output.progress(progress.phase + ": " + std::to_string(progress.tokensDone) + " of " +

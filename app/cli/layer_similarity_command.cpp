@@ -74,8 +74,9 @@ void compareLayers(const CommonOptions& common, const LayerSimilarityArguments& 
     const auto library = openLibrary(common, OpenMode::ReadOnly);
     const std::string text = library->text(arguments.document);
     const auto settings = parseSettings("pod", arguments.settings);
-    const auto model =
-        engine::loadModel(usualPreparation(arguments.model, text).model, loadOptions(common));
+    // As for "full": whoever has a window for the whole text.
+    const auto model = engine::loadModel(usualPreparation({arguments.model, "full"}, text).model,
+                                         loadOptions(common));
     const LayerSimilarityReport report = engine::measureLayerSimilarity(model, text, settings);
     const std::string name = engine::modelInfo(*model).name;
     output.line("How alike the layers of " + name + " attend, " + std::to_string(report.layers) +

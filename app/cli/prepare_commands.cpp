@@ -89,9 +89,9 @@ void prepare(const CommonOptions& common, const PrepareArguments& arguments)
     }
     options.pinned = pinnedText(library->pages(document.id), arguments.pins);
     const std::string text = library->text(document.id);
-    const UsualPreparation usual = usualPreparation(arguments.model, text);
-    if (choosesNothing(arguments))
-        options.method = usual.method;
+    const UsualPreparation usual =
+        usualPreparation({arguments.model, choosesNothing(arguments) ? "" : options.method}, text);
+    options.method = usual.method;
     const auto model = engine::loadModel(usual.model, loadOptions(common));
     LibraryPrepareStorage storage(*library);
     const PreparedDocument prepared = prepareDocument(

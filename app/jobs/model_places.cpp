@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 namespace app {
@@ -12,6 +13,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kConstructedReader = "constructed-reader.gguf";
 constexpr const char* kTrainedReader = "reader.gguf";
+constexpr const char* kForLongTexts = "parallel-windows"; // how the trained reader reads them
 
 constexpr std::uint64_t kRoomForConversation = 512; // tokens of the window
 constexpr std::size_t kMostBytesOfToken = 8;        // on average: a longer text need not be counted
@@ -22,9 +24,9 @@ fs::path environment(const char* name)
     return value == nullptr ? fs::path() : fs::path(value);
 }
 
-/// Whether a text and a conversation about it fit the model's window. A file that is no model can
-/// read nothing.
-bool canRead(const fs::path& model, std::string_view text)
+/// Whether a text and a conversation about it fit the model's window; nothing when the file is
+/// missing or no model.
+std::optional<bool> fitsWindow(const fs::path& model, std::string_view text)
 {
     try {
         const std::uint64_t window = engine::readModelInfo(model).contextLength;
@@ -35,7 +37,7 @@ bool canRead(const fs::path& model, std::string_view text)
                        kRoomForConversation <=
                    window;
     } catch (const engine::Error&) {
-        return false;
+        return std::nullopt;
     }
 }
 
@@ -80,16 +82,24 @@ fs::path embeddedModel()
             ") is missing. Build or install Epitome again, or choose a model file.");
 }
 
-UsualPreparation usualPreparation(const fs::path& chosen, std::string_view text)
+UsualPreparation usualPreparation(const UsualPreparation& chosen, std::string_view text)
 {
-    UsualPreparation usual{chosen, engine::PrepareOptions{}.method};
-    if (!chosen.empty())
-        return usual;
-    usual.model = embeddedModel();
-    const fs::path trained = usual.model.parent_path() / kTrainedReader;
-    if (!canRead(trained, text))
-        return usual;
-    return {trained, "full"};
+    const auto methodOr = [&](const std::string& usual) {
+        return chosen.method.empty() ? usual : chosen.method;
+    };
+    const std::string general = methodOr(engine::PrepareOptions{}.method);
+    if (!chosen.model.empty())
+        return {chosen.model, general};
+    const fs::path constructed = embeddedModel();
+    const fs::path trained = constructed.parent_path() / kTrainedReader;
+    const std::optional<bool> fits = fitsWindow(trained, text);
+    if (!fits)
+        return {constructed, general};
+    if (*fits)
+        return {trained, methodOr("full")};
+    if (methodOr(kForLongTexts) == kForLongTexts)
+        return {trained, kForLongTexts};
+    return {constructed, general};
 }
 
 fs::path movedModel(const fs::path& chosen)

@@ -16,18 +16,20 @@ std::vector<std::filesystem::path> modelFolders(const std::filesystem::path& dat
 /// engine::Error(NotFound).
 std::filesystem::path embeddedModel();
 
-/// How a text is prepared where nobody has chosen.
+/// How a text is prepared.
 struct UsualPreparation
 {
     std::filesystem::path model;
     std::string method;
 };
 
-/// With a `chosen` model that one and the engine's usual method. Without one (empty), a text that
-/// fits the trained reader's window, with room for a conversation, is read by it and kept whole;
-/// any other text by embeddedModel(), and also where the trained reader is missing or damaged.
-/// Throws engine::Error(NotFound) as embeddedModel() does.
-UsualPreparation usualPreparation(const std::filesystem::path& chosen, std::string_view text);
+/// How to prepare a text with what was `chosen`; what is empty was left open. Without a model, a
+/// text that fits the trained reader's window, with room for a conversation, is read by it, and
+/// kept whole where no method is chosen either; a longer one is read by it in windows
+/// ("parallel-windows"), or, with another method, by embeddedModel(). That one also takes over
+/// where the trained reader is missing or damaged. Throws engine::Error(NotFound) as
+/// embeddedModel() does.
+UsualPreparation usualPreparation(const UsualPreparation& chosen, std::string_view text);
 
 /// A stored choice that still holds: where the program has moved and the choice was a reader of its
 /// own, that reader's place now.

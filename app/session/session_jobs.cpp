@@ -48,11 +48,12 @@ std::vector<std::string> namesOf(const std::string& pages)
 void Session::enqueuePreparation(Library& library, RecordId documentId,
                                  const std::filesystem::path& model, const PrepareChoice& choice)
 {
-    const UsualPreparation usual = usualPreparation(model, library.text(documentId));
+    const UsualPreparation usual =
+        usualPreparation({model, choice.method}, library.text(documentId));
     PrepareRequest request;
     request.documentId = documentId;
     request.modelPath = usual.model;
-    request.options.method = choice.method.empty() ? usual.method : choice.method;
+    request.options.method = usual.method;
     request.options.keep = choice.keep;
     request.options.store = choice.store;
     if (const auto names = namesOf(choice.pages); !names.empty())

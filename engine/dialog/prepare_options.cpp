@@ -65,9 +65,9 @@ void checkFits(const ModelConfig& model, const DocumentPlan& plan, const MethodE
                 "The document has " + std::to_string(plan.documentRows()) + " tokens, but " +
                     model.name + " was trained for a window of " +
                     std::to_string(model.contextLength) + stretched +
-                    ". Use the method homer, which reads in chunks, stretch the window with rope "
-                    "scaling (--set rope=yarn), choose a model with a longer window, or split the "
-                    "document.");
+                    ". Use the method parallel-windows, which reads in windows and has room for "
+                    "any document, stretch the window with rope scaling (--set rope=yarn), or "
+                    "choose a model with a longer window.");
 }
 
 } // namespace

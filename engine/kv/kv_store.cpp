@@ -1,5 +1,6 @@
 #include "engine/kv/kv_store.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace engine {
@@ -82,6 +83,12 @@ void KvStore::views(std::span<const std::uint32_t> keyLayers,
         }
         storage.lists[head] = {pages, values.length()};
     }
+}
+
+bool KvStore::holdsAllRows() const
+{
+    return std::ranges::all_of(m_lists,
+                               [&](const KvList& list) { return list.length() == rowCount(); });
 }
 
 KvStore::Mark KvStore::mark() const

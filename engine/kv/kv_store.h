@@ -63,6 +63,9 @@ public:
     std::int32_t position(std::uint32_t row) const { return m_positions[row]; }
     Role role(std::uint32_t row) const { return m_roles[row]; }
 
+    /// Whether every list has an entry for every row: nothing was dropped anywhere.
+    bool holdsAllRows() const;
+
     const KvList& list(std::uint32_t layer, std::uint32_t head) const;
     KvList& list(std::uint32_t layer, std::uint32_t head);
 

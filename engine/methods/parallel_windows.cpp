@@ -134,12 +134,9 @@ std::unique_ptr<AnswerMethod> answerFrom(const Context& context, LoadedModel& mo
 {
     auto windows = std::make_shared<ParallelWindows>(ParallelWindows::read(context.methodState()));
     const KvStore& store = context.store();
-    bool fits = windows->prefix == context.prefixRows() && !windows->ends.empty() &&
-                windows->rows(windows->count() - 1).end == store.rowCount();
-    for (std::uint32_t layer = 0; fits && layer < store.shape().layers; ++layer) {
-        for (std::uint32_t head = 0; head < store.shape().kvHeads; ++head)
-            fits = fits && store.list(layer, head).length() == store.rowCount();
-    }
+    const bool fits = windows->prefix == context.prefixRows() && !windows->ends.empty() &&
+                      windows->rows(windows->count() - 1).end == store.rowCount() &&
+                      store.holdsAllRows();
     const auto best = context.info().settings.find("best");
     if (!fits || best == context.info().settings.end() || !(best->second >= 0)) {
         throw Error(ErrorCode::Damaged, "The stored windows do not fit the stored document. "
@@ -216,6 +213,7 @@ MethodEntry parallelWindowsMethod()
     entry.make = [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
         return std::make_unique<ParallelWindowsMethod>(plan);
     };
+    entry.keepsPinned = true; // no token is dropped
     entry.answer = answerFrom;
     entry.positions = [](const DocumentPlan& plan) -> std::uint64_t {
         return plan.prefixRows() +

@@ -119,13 +119,9 @@ std::uint32_t settingOf(const Context& context, const char* key, double smallest
 std::unique_ptr<AnswerMethod> makeAnswer(const Context& context)
 {
     const KvStore& store = context.store();
-    for (std::uint32_t layer = 0; layer < store.shape().layers; ++layer) {
-        for (std::uint32_t head = 0; head < store.shape().kvHeads; ++head) {
-            if (store.list(layer, head).length() != store.rowCount()) {
-                throw Error(ErrorCode::Damaged, "The prepared document is damaged (list length). "
-                                                "Prepare the document again.");
-            }
-        }
+    if (!store.holdsAllRows()) {
+        throw Error(ErrorCode::Damaged, "The prepared document is damaged (list length). "
+                                        "Prepare the document again.");
     }
     return std::make_unique<QuestAnswer>(store, settingOf(context, "pages", 1),
                                          settingOf(context, "dense", 0));

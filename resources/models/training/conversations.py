@@ -7,7 +7,7 @@ import numpy as np
 
 import facts
 import tokens
-from documents import Document, Library, add_headings, extract, random_words
+from documents import Document, Library, add_headings, extract, random_words, rename
 from skills import SKILLS
 
 SYSTEM_LINES = [
@@ -24,7 +24,9 @@ class Recipe:
     skills: dict[str, float] = None  # name -> share of the questions
     random_share: float = 0.25  # documents of random words
     document_share: float = 0.5  # of the length
-    extra_keys: float = 0.0  # share of the facts that are certain to be pass keys or numbers
+    extra_keys: float = 0.0  # share of the facts whose value is certain to be a number or code
+    family_share: float = 0.0  # of the documents have many facts that differ in their owners alone
+    renamed_share: float = 0.0  # of the extracts have invented names
     text_weight: float = 0.1  # of predicting the document itself, for a tenth of its tokens
     cut_share: float = 0.35  # of the long answers end after a few tokens: the rest is mere copying
     cut_tokens: tuple[int, int] = (2, 6)
@@ -37,18 +39,26 @@ def make_document(library: Library, rng: random.Random, recipe: Recipe, characte
     wanted = 0
     if rng.random() < 0.75 and recipe.skills.get("fact"):
         wanted = max(1, round(rng.uniform(0.3, 1.5) * characters / 300))
-    planted = facts.make_facts(library, rng, min(wanted, 24), recipe.extra_keys)
+    families, apart = [], 0.3
+    if wanted and rng.random() < recipe.family_share:
+        wanted = max(1, round(rng.uniform(0.5, 2.2) * characters / 300))
+        planted, families = facts.make_families(library, rng, min(wanted, 90), recipe.extra_keys)
+        apart = rng.choice((0.3, 1.0))
+    else:
+        planted = facts.make_facts(library, rng, min(wanted, 24), recipe.extra_keys)
     characters -= sum(len(fact.sentence) + 1 for fact in planted)
     document = source(library, rng, max(60, characters))
+    if source is extract and rng.random() < recipe.renamed_share:
+        rename(document, library, rng)
     if recipe.skills.get("section") and rng.random() < 0.3:
         add_headings(document, library, rng)
     for fact in planted:
-        facts.plant(document, [fact.sentence], rng)
+        facts.plant(document, [fact.sentence], rng, apart)
     if planted and rng.random() < 0.15:
         sentences, fact = facts.several_values(library, rng)
         facts.plant(document, sentences, rng)
         planted.append(fact)
-    document.planted = planted
+    document.planted, document.families = planted, families
     return document
 
 

@@ -24,11 +24,11 @@ class Stage:
 
 SKILLS = {"continue": 2, "fact": 3, "repeat": 0.3, "blank": 0.6, "quote": 4, "section": 0.4, "absent": 1.2}
 # At 4,096 tokens seven of ten answers that failed did so within their first three tokens, so the last stage asks more
-# questions, has most long answers end there, and its documents fill up to nine tenths of a row.
-OPENINGS = {"continue": 2.5, "fact": 3, "repeat": 0.1, "blank": 0.5, "quote": 5, "section": 0.3, "absent": 1}
+# questions, has half of the long answers end there, and its documents fill up to nine tenths of a row.
+OPENINGS = {"continue": 3, "fact": 3, "repeat": 0.1, "blank": 0.5, "quote": 5, "section": 0.3, "absent": 1.6}
 LONG_DOCUMENTS = {
-    "document_share": 0.62, "cut_share": 0.7, "cut_tokens": (3, 8), "opening_weights": (3.0, 4.0, 3.5, 2.0),
-    "extra_keys": 0.3,
+    "document_share": 0.62, "cut_share": 0.5, "cut_tokens": (3, 8), "opening_weights": (3.0, 4.0, 3.5, 2.0),
+    "extra_keys": 0.3, "family_share": 0.45, "renamed_share": 0.3,
 }
 
 STAGES = [
@@ -37,7 +37,7 @@ STAGES = [
     Stage(1000, (512, 256, 1024, 512), SKILLS, tokens=4096),
     Stage(4438, (1024, 512, 2048, 4096), SKILLS, tokens=4096),
     Stage(2050, (1024, 4096, 2048, 4096), SKILLS, tokens=4096),
-    Stage(20000, (1024, 4096, 2048, 4096), OPENINGS, tokens=4096, random_share=0.1, extra=LONG_DOCUMENTS),
+    Stage(20000, (1024, 4096, 2048, 4096), OPENINGS, tokens=4096, random_share=0.15, extra=LONG_DOCUMENTS),
 ]
 
 

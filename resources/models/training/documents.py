@@ -16,6 +16,7 @@ WORD = re.compile(r"[A-Za-zÀ-ÿ]+")
 class Document:
     paragraphs: list[list[str]]  # sentences of each
     planted: list = field(default_factory=list)  # facts, see facts.py
+    families: list = field(default_factory=list)  # what many of them have in common, see facts.py
     marked: bool = True  # headings begin with "# "
 
     def text(self) -> str:
@@ -106,8 +107,10 @@ def extract(library: Library, rng: random.Random, characters: int) -> Document:
 
 
 def random_words(library: Library, rng: random.Random, characters: int) -> Document:
-    """Sentences without sense: nothing but the context tells what follows."""
+    """Sentences without sense: nothing but the context tells what follows. In half of the documents some words come
+    again and again, mostly at the beginning of a sentence, so that only the place tells one from the other."""
     paragraphs, length = [], 0
+    recurring = [recurring_words(library, rng) for _ in range(rng.randint(1, 5))] if rng.random() < 0.5 else []
     while length < characters:
         paragraph = []
         for _ in range(rng.randint(1, 6)):
@@ -115,6 +118,10 @@ def random_words(library: Library, rng: random.Random, characters: int) -> Docum
                 rng.choice(library.names if rng.random() < 0.15 else library.words)
                 for _ in range(rng.randint(5, 14))
             ]
+            if recurring and rng.random() < 0.3:
+                words.insert(rng.randrange(len(words)), rng.choice(recurring))
+            if recurring and rng.random() < 0.6:
+                words.insert(0, rng.choice(recurring))
             sentence = " ".join(words)
             paragraph.append(sentence[0].upper() + sentence[1:] + rng.choice(".....!?"))
             length += len(sentence) + 2
@@ -122,14 +129,36 @@ def random_words(library: Library, rng: random.Random, characters: int) -> Docum
     return Document(paragraphs)
 
 
+def recurring_words(library: Library, rng: random.Random) -> str:
+    """One to three words: what a person of a novel is called."""
+    words = [rng.choice(library.names) if rng.random() < 0.5 else invented_word(rng) for _ in range(rng.choice((1, 1, 2)))]
+    return " ".join([rng.choice(library.words), *words] if rng.random() < 0.2 else words)
+
+
+def rename(document: Document, library: Library, rng: random.Random) -> None:
+    """Gives the three most frequent persons and places invented names, which take many tokens."""
+    counts, names = Counter(WORD.findall(document.text())), set(library.names)
+    frequent = [word for word, count in counts.most_common(400) if word in names and count > 1][:3]
+    new = {word: invented_word(rng) for word in frequent}
+    if new:
+        old = re.compile(r"\b(?:" + "|".join(new) + r")\b")
+        document.paragraphs = [
+            [old.sub(lambda match: new[match[0]], sentence) for sentence in paragraph] for paragraph in document.paragraphs
+        ]
+
+
 ONSETS = "b br c ch cl d dr f fl g gr h j k l m n p pr qu r s sh st t th tr v w z".split()
 VOWELS = "a e i o u ai ea ee oo ou".split()
+ACCENTS = str.maketrans("aeiou", "áéíóú")
 CODAS = "n r l m s t ck nd rt x th ll d".split() + ["", "", ""]
 
 
 def invented_word(rng: random.Random) -> str:
-    """A name that no book has."""
-    syllables = (rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS) for _ in range(rng.randint(2, 3)))
+    """A name that no book has; some have an accent."""
+    syllables = [rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS) for _ in range(rng.randint(2, 3))]
+    if rng.random() < 0.25:
+        place = rng.randrange(len(syllables))
+        syllables[place] = syllables[place].translate(ACCENTS)
     return "".join(syllables).capitalize()
 
 

@@ -43,8 +43,8 @@ def value(kind: str, library: Library, rng: random.Random) -> str:
     return number(rng)
 
 
-# (sentence, questions, kind of value); {k} is the owner, {v} the value, {w} a thing, {m} a number that can be the owner.
-KEYS = 6  # so many of the first patterns give a key or number
+# (sentence, questions, kind of value); {k} is the owner, {v} the value, {w} a thing, {m} a number that can be the owner,
+# {o} first, second and so on.
 PATTERNS = [
     ("The pass key is {v}. Remember it. {v} is the pass key.", ["What is the pass key?", "What is the pass key? The pass key is"], "number"),
     ("The passkey is {v}.", ["What is the passkey?"], "number"),
@@ -80,21 +80,37 @@ PATTERNS = [
     ("The price of number {m} is {v}.", ["What is the price of number {m}?"], "number"),
     ("The password of {k} is {v}.", ["What is the password of {k}?"], "pair"),
     ("{k} keeps the {w} in the {v}.", ["Where does {k} keep the {w}?", "Where is the {w} of {k}?"], "word"),
+    ("The guest in cabin {m} is {v}.", ["Who is the guest in cabin {m}?", "Who is in cabin {m}?"], "name"),
+    ("The {w} of house {m} is {v}.", ["What is the {w} of house {m}?"], "word"),
+    ("Box {m} holds {v}.", ["What does box {m} hold?", "What is in box {m}?"], "word"),
+    ("Behind door {m} stands {v}.", ["Who stands behind door {m}?"], "name"),
+    ("What {k} bought {o} was {v}.", ["What did {k} buy {o}?"], "word"),
+    ("On the {o} day {k} went to {v}.", ["Where did {k} go on the {o} day?"], "name"),
+    ("The entry code of {k} is {v}.", ["What is the entry code of {k}?"], "pair"),
+    ("The account of {k} is {v}.", ["What is the account of {k}?"], "pair"),
 ]
+KEY_PATTERNS = [pattern for pattern in PATTERNS if pattern[2] in ("number", "code", "pair")]
+FAMILY_PATTERNS = [pattern for pattern in PATTERNS if any(part in pattern[0] for part in ("{k}", "{m}"))]
+ORDINALS = "first second third fourth fifth sixth seventh".split()
 
 
-def fill(pattern, library: Library, rng: random.Random) -> Fact:
+def fill(pattern, library: Library, rng: random.Random, shared: dict | None = None) -> Fact:
+    """`shared`: parts that are given instead of drawn."""
     sentence, questions, kind = pattern
     owner, thing = name(library, rng), rng.choice(library.words)
     if "{w}" in sentence and rng.random() < 0.3:
         thing += "-" + rng.choice(library.words)
     if rng.random() < 0.3:
         owner += " " + name(library, rng)
-    parts = {"k": owner, "w": thing, "v": value(kind, library, rng), "n": number(rng), "m": str(rng.randint(10, 999))}
+    parts = {
+        "k": owner, "w": thing, "v": value(kind, library, rng), "n": number(rng), "m": str(rng.randint(10, 999)),
+        "o": rng.choice(ORDINALS), **(shared or {}),
+    }
+    owner = parts["k"]
     filled = sentence.format(**parts)
     filled = filled[0].upper() + filled[1:]
     if "{k}" not in sentence:
-        owner = parts["m"] if "{m}" in sentence else thing
+        owner = parts["m"] if "{m}" in sentence else parts["w"]
     beginning = ending = ""
     if sentence.count("{v}") == 1 and sentence.index("{v}") > 10:
         ending = sentence.format(**parts | {"v": "\0"}).partition("\0")[2]
@@ -105,7 +121,7 @@ def fill(pattern, library: Library, rng: random.Random) -> Fact:
 def make_facts(library: Library, rng: random.Random, count: int, keys: float = 0.0) -> list[Fact]:
     """Facts whose questions differ; often of one pattern, so that the owner decides. `keys`: extra share of pass keys and numbers."""
     def some() -> tuple:
-        return rng.choice(PATTERNS[:KEYS] if keys and rng.random() < keys else PATTERNS)
+        return rng.choice(KEY_PATTERNS if keys and rng.random() < keys else PATTERNS)
 
     facts, asked = [], set()
     pattern = some()
@@ -122,6 +138,23 @@ def make_facts(library: Library, rng: random.Random, count: int, keys: float = 0
     return facts
 
 
+def make_families(library: Library, rng: random.Random, count: int, keys: float) -> tuple[list[Fact], list[tuple]]:
+    """Facts in families of one pattern each, told apart by their owners alone, and (pattern, shared parts) of each family."""
+    made, families, asked = [], [], set()
+    while len(made) < count:
+        pattern = rng.choice([p for p in KEY_PATTERNS if p in FAMILY_PATTERNS] if rng.random() < keys else FAMILY_PATTERNS)
+        shared = {"w": rng.choice(library.words)} if "{w}" in pattern[0] else {}
+        families.append((pattern, shared))
+        persons = [name(library, rng) for _ in range(rng.randint(1, 8))] if "{o}" in pattern[0] else []
+        for _ in range(min(rng.randint(3, 30), count - len(made))):
+            fact = fill(pattern, library, rng, shared | ({"k": rng.choice(persons)} if persons else {}))
+            if asked.isdisjoint(fact.questions):
+                made.append(fact)
+                asked.update(fact.questions)
+    rng.shuffle(made)
+    return made, families
+
+
 def several_values(library: Library, rng: random.Random) -> tuple[list[str], Fact]:
     """Sentences that give one owner two to four values, and the question for all of them."""
     owner, things = name(library, rng), rng.choice(library.words)
@@ -135,12 +168,12 @@ def several_values(library: Library, rng: random.Random) -> tuple[list[str], Fac
     return sentences, Fact("", questions, " " + ", ".join(values), owner)
 
 
-def plant(document: Document, sentences: list[str], rng: random.Random) -> None:
-    """Puts the sentences at random places in their order: into paragraphs, or as paragraphs of their own."""
+def plant(document: Document, sentences: list[str], rng: random.Random, apart: float = 0.3) -> None:
+    """Puts the sentences at random places in their order: into paragraphs or, a share of `apart`, as paragraphs of their own."""
     places = sorted((rng.randrange(len(document.paragraphs)), rng.random()) for _ in sentences)
     for sentence, (index, share) in reversed(list(zip(sentences, places))):
         paragraph = document.paragraphs[index]
-        if document.is_heading(index) or rng.random() < 0.3:
+        if document.is_heading(index) or rng.random() < apart:
             document.paragraphs.insert(index + 1, [sentence])
         else:
             paragraph.insert(1 + int(share * len(paragraph)), sentence)

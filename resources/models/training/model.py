@@ -67,7 +67,7 @@ class Attention(nn.Module):
     def heads_of(self, x: torch.Tensor, count: int) -> torch.Tensor:
         return x.unflatten(-1, (count, self.shape.head_dim)).transpose(1, 2)
 
-    def forward(self, x, cos, sin):
+    def forward(self, x, cos, sin, mask=None):
         shape = self.shape
         q = rotate(self.heads_of(self.q(x), shape.heads), cos, sin)
         k = rotate(self.heads_of(self.k(x), shape.kv_heads), cos, sin)
@@ -75,7 +75,7 @@ class Attention(nn.Module):
         group = shape.heads // shape.kv_heads
         if group > 1:
             k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
         return self.o(mixed.transpose(1, 2).flatten(-2))
 
 
@@ -89,8 +89,8 @@ class Layer(nn.Module):
         self.up = nn.Linear(shape.width, shape.feed_forward, bias=False)
         self.down = nn.Linear(shape.feed_forward, shape.width, bias=False)
 
-    def forward(self, x, cos, sin):
-        x = x + self.attention(self.attention_norm(x), cos, sin)
+    def forward(self, x, cos, sin, mask=None):
+        x = x + self.attention(self.attention_norm(x), cos, sin, mask)
         inner = self.ffn_norm(x)
         return x + self.down(F.silu(self.gate(inner)) * self.up(inner))
 
@@ -103,13 +103,15 @@ class Reader(nn.Module):
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
         self.norm = nn.RMSNorm(shape.width, shape.epsilon)
 
-    def hidden(self, tokens: torch.Tensor) -> torch.Tensor:
-        """(batch, positions) ids -> (batch, positions, width), normed for the output matrix."""
-        positions = torch.arange(tokens.shape[1], device=tokens.device)
+    def hidden(self, tokens: torch.Tensor, positions=None, mask=None) -> torch.Tensor:
+        """(batch, positions) ids -> (batch, positions, width), normed for the output matrix. Causal, at positions 0 and on,
+        unless `positions` or `mask` (rows, rows; true: sees) say otherwise."""
+        if positions is None:
+            positions = torch.arange(tokens.shape[1], device=tokens.device)
         cos, sin = rotation(self.shape, positions)
         x = self.embedding(tokens)
         for layer in self.layers:
-            x = layer(x, cos, sin)
+            x = layer(x, cos, sin, mask)
         return self.norm(x)
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:

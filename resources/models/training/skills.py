@@ -2,6 +2,7 @@
 room for it. Answers repeat the document's characters exactly, with the blank before them."""
 
 import random
+import re
 
 import facts
 from documents import WORD, Document, Library, invented_word
@@ -44,37 +45,53 @@ def inflection_dropped(word: str, rng: random.Random) -> str:
     return word
 
 
+def lowered(word: str, rng: random.Random) -> str:
+    """Few people type capitals in a question."""
+    return word.lower() if rng.random() < 0.4 else word
+
+
 def keyword_question(document: Document, library: Library, rng: random.Random):
-    sentences = document.sentences()
-    for _ in range(8):
+    sentences, text = document.sentences(), document.text()
+    ambiguous = rng.random() < 0.5
+    for attempt in range(14):
         blank, sentence, _ = rng.choice(sentences)
-        if not 20 <= len(sentence) <= 260:
+        if not 12 <= len(sentence) <= 300:
+            continue
+        if ambiguous and attempt < 8 and text.count(" ".join(sentence.split(" ")[:2])) < 2:
             continue
         candidates = keywords(sentence, library)
         if len(candidates) < 2:
             continue
         pair = rng.sample(candidates, 2)
-        both = sum(set(pair) <= set(WORD.findall(other)) for _, other, _ in sentences)
+        asked = {word.lower() for word in pair}
+        both = sum(asked <= set(WORD.findall(other.lower())) for _, other, _ in sentences)
         if both != 1:
             continue
         if occurrences(pair[0], sentences) == 1 and rng.random() < 0.4:
-            question = rng.choice(ABOUT_ONE).format(a=inflection_dropped(pair[0], rng))
+            question = rng.choice(ABOUT_ONE).format(a=lowered(inflection_dropped(pair[0], rng), rng))
         else:
-            first, second = (inflection_dropped(word, rng) for word in pair)
+            first, second = (lowered(inflection_dropped(word, rng), rng) for word in pair)
             question = rng.choice(ABOUT_TWO).format(a=first, b=second)
         return question, blank + sentence
     return None
 
 
 def continued(document: Document, library: Library, rng: random.Random):
+    """In half of the questions the two last words of the quotation stand elsewhere too, if the text has such a place."""
     sentences, text = document.sentences(), document.text()
-    for _ in range(8):
+    ambiguous = rng.random() < 0.5
+    for attempt in range(14):
         _, sentence, _ = rng.choice(sentences)
         words = sentence.split(" ")
         if len(words) < 6:
             continue
-        first = rng.randrange(len(words) - 4)
-        last = min(first + rng.randint(3, 9), len(words) - 1)
+        if rng.random() < 0.4:
+            first, last = 0, max(4, len(words) // 2)
+        else:
+            first = rng.randrange(len(words) - 4)
+            last = min(first + rng.randint(3, 9), len(words) - 1)
+        if ambiguous and attempt < 8 and text.count(" ".join(words[last - 2 : last]) + " ") < 2:
+            continue
         quote = " ".join(words[first:last])
         tail = " " + " ".join(words[last - min(3, last - first) : last]) + " "
         if text.count(tail.strip()) != 1 or len(sentence) > 300:
@@ -132,7 +149,7 @@ def planted(document: Document, library: Library, rng: random.Random):
     if not document.planted:
         return None
     fact = document.planted.pop(rng.randrange(len(document.planted)))
-    if fact.beginning and rng.random() < 0.3:
+    if fact.beginning and rng.random() < 0.4:
         return rng.choice(CONTINUE).format(q=fact.beginning), fact.answer + fact.ending
     return rng.choice(fact.questions), fact.answer
 
@@ -157,10 +174,12 @@ def absent(document: Document, library: Library, rng: random.Random):
         return rng.choice(ABOUT_ONE).format(a=missing()), ABSENT
     if chance < 0.9:
         for _ in range(10):
-            fact = facts.fill(rng.choice(facts.PATTERNS), library, rng)
-            if fact.owner in text or fact.sentence.split(" is ")[0] in text:
+            near = document.families and rng.random() < 0.7
+            pattern, shared = rng.choice(document.families) if near else (rng.choice(facts.PATTERNS), None)
+            fact = facts.fill(pattern, library, rng, shared)
+            if re.search(rf"\b{re.escape(fact.owner)}\b", text) or fact.sentence.split(" is ")[0] in text:
                 continue
-            if fact.owner in fact.beginning and rng.random() < 0.3:
+            if fact.owner in fact.beginning and rng.random() < 0.5:
                 return rng.choice(CONTINUE).format(q=fact.beginning), ABSENT
             if fact.owner in " ".join(fact.questions):
                 return rng.choice([q for q in fact.questions if fact.owner in q]), ABSENT

@@ -4,6 +4,8 @@
 #include "tests/app/store/temporary_folder.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <doctest/doctest.h>
 #include <string>
 #include <vector>
@@ -39,12 +41,36 @@ std::string repeated(const std::string& text, int times)
     return all;
 }
 
+/// Sentences that say little, no two alike.
+std::string madeUp(int sentences, std::uint32_t seed)
+{
+    const std::array<std::string, 12> persons{
+        "the miller", "a pilot",   "her cousin", "the baker", "a widow",  "the sexton",
+        "my uncle",   "the smith", "a drover",   "the mate",  "our cook", "the clerk"};
+    const std::array<std::string, 12> deeds{"carried", "mended", "painted", "forgot",
+                                            "hid",     "sold",   "found",   "broke",
+                                            "washed",  "lent",   "drew",    "kept"};
+    const std::array<std::string, 12> things{"a lantern", "the rope",  "two oars", "a kettle",
+                                             "the bell",  "a saddle",  "the map",  "some bread",
+                                             "a ladder",  "the clock", "a basket", "the candles"};
+    std::string text;
+    const auto draw = [&](const std::array<std::string, 12>& words) {
+        seed = seed * 1664525U + 1013904223U;
+        return words[(seed >> 16U) % words.size()];
+    };
+    for (int i = 0; i < sentences; ++i)
+        text += "Before the evening of day " + std::to_string(i) + " " + draw(persons) + " " +
+                draw(deeds) + " " + draw(things) + " near " + draw(things) + ". ";
+    return text;
+}
+
 const std::string kLetter =
     "The old harbour lay in the fog, and no boat went out that day. A lantern hung above the door.";
 
 } // namespace
 
-TEST_CASE("without a choice a short text is read whole by the trained reader, others as before")
+TEST_CASE(
+    "without a choice the trained reader reads, a short text whole and a longer one in windows")
 {
     const json letter = preparedWith(kLetter, {});
     CHECK(letter.at("model") == "Epitome reader");
@@ -57,10 +83,38 @@ TEST_CASE("without a choice a short text is read whole by the trained reader, ot
 
     // Digits are single tokens to the trained reader: few bytes can be more than its window.
     for (const std::string& text : {repeated(kLetter + " ", 250), repeated("7294 ", 900)}) {
-        const json other = preparedWith(text, {});
-        CHECK(other.at("model") != "Epitome reader");
-        CHECK(other.at("method") == "kvzip");
+        const json longer = preparedWith(text, {});
+        CHECK(longer.at("model") == "Epitome reader");
+        CHECK(longer.at("method") == "parallel-windows");
+        CHECK(longer.at("kept_fraction") == 1.0);
+
+        const json shareOfLonger = preparedWith(text, {"--keep", "0.5"});
+        CHECK(shareOfLonger.at("model") != "Epitome reader");
+        CHECK(shareOfLonger.at("method") == "kvzip");
     }
+}
+
+TEST_CASE("a question about a whole book is answered by the reader that comes along")
+{
+    const tests::TemporaryFolder folder;
+    const tests::SampleLibrary library(folder.path() / "library");
+    std::string book;
+    for (int chapter = 0; chapter < 12; ++chapter) {
+        book += madeUp(40, static_cast<std::uint32_t>(chapter)) + "\n\n";
+        if (chapter == 4)
+            book += "Barnabas lives in Sheffield.\n\n";
+        if (chapter == 9)
+            book += "The pass key for Ottilie is 48213.\n\n";
+    }
+    tests::writeFile(folder.path() / "book.txt", book);
+    const std::string document = std::to_string(library.import(folder.path() / "book.txt"));
+    library.result({"prepare", document});
+    const auto answer = [&](const std::string& question) {
+        return library.result({"ask", document, question}).at("answer").get<std::string>();
+    };
+    CHECK(answer("Where does Barnabas live?") == "Sheffield");
+    CHECK(answer("What is the pass key for Ottilie?") == "48213");
+    CHECK(answer("What is the pass key for Hildebrand?") == "That is not in this document.");
 }
 
 TEST_CASE("the trained reader is listed beside the embedded one and answers from a document")

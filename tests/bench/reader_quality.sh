@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# reader_quality.sh PROGRAM BOOK FOLDER [THREADS]: makes the tables of the trained reader in docs/quality.md anew.
+#
+# BOOK is a text that the reader was not trained on (see resources/models/READER.md). Runs `epitome eval` into FOLDER and puts
+# the tables between the marks. Takes about 40 minutes on one core; started again it goes on where it stopped.
+set -eu
+program=$1
+book=$2
+folder=$3
+threads=${4:-1}
+root=$(cd "$(dirname "$0")/../.." && pwd)
+page=$root/docs/quality.md
+tasks=needle,multi-key,multi-value,passkey,quote,absent,keyword
+
+# evaluate NAME ARGUMENTS...: into FOLDER/NAME
+evaluate() {
+    name=$1
+    shift
+    mkdir -p "$folder/$name"
+    "$program" eval --quiet --threads "$threads" --model "$root/resources/models/reader.gguf" --corpus "$book" \
+        --tasks "$tasks" --questions 10 --out "$folder/$name" --resume "$@" > /dev/null
+}
+
+evaluate window --lengths 3900 --documents 20 --keep 0.25 --methods full,kvzip
+evaluate exact --lengths 3900 --documents 20 --store f16 --keep 0.25 --methods full
+evaluate beyond --lengths 8000,16000 --documents 10 --methods parallel-windows
+evaluate small --lengths 8000,16000 --documents 10 --methods parallel-windows --set window=1000
+evaluate beyond --lengths 64000 --documents 2 --methods parallel-windows
+evaluate stretched --lengths 8000,16000 --documents 2 --keep 0.25 --methods full,kvzip,streaming-llm --set rope=yarn
+evaluate window --lengths 3900 --documents 20 --keep 0.5,0.1,0.05 --methods kvzip
+evaluate window --lengths 3900 --documents 20 --keep 0.25 \
+    --methods streaming-llm,gemfilter,snapkv,expected-attention,keydiff,random,parallel-windows
+evaluate window --lengths 3900 --documents 20 --keep 0.5,0.1,0.05 \
+    --methods keydiff,expected-attention,snapkv,streaming-llm,random
+
+for name in window exact beyond small stretched; do
+    sed 's/^## /#### /' "$folder/$name/table.md"
+    echo
+done > "$folder/tables.md"
+awk -v table="$folder/tables.md" '
+  /<!-- tables of the trained reader -->/ { print; while ((getline line < table) > 0) print line; skip = 1; next }
+  /<!-- end of the tables of the trained reader -->/ { skip = 0 }
+  !skip { print }' "$page" > "$folder/quality.md"
+cp "$folder/quality.md" "$page"
