@@ -174,7 +174,7 @@ ParallelWindows ParallelWindows::read(std::span<const std::byte> bytes)
 std::uint32_t longestWindow(const DocumentPlan& plan)
 {
     const auto wanted = static_cast<std::uint32_t>(plan.setting("window"));
-    return wanted > 0 ? wanted : std::max(plan.contextLength / 2, 1U);
+    return wanted > 0 ? wanted : std::max(plan.contextLength / 4, 1U);
 }
 
 ParallelWindows
@@ -205,8 +205,8 @@ MethodEntry parallelWindowsMethod()
             "that says most about it. No token is lost; every question costs a short reading.",
         .source = "Ratner et al. 2023, arXiv 2212.10947",
         .queryAgnostic = true,
-        .parameters = {{"window", "the longest window; 0: half of the model's (tokens)", 0, 1 << 20,
-                        0},
+        .parameters = {{"window", "the longest window; 0: a quarter of the model's (tokens)", 0,
+                        1 << 20, 0},
                        {"best", "windows that an answer is made from; 0: all of them, as published",
                         0, 1 << 20, 1}},
         .usesKeep = false};

@@ -27,7 +27,8 @@ struct ParallelWindows
     static ParallelWindows read(std::span<const std::byte> bytes);
 };
 
-/// The most document rows that a window has: the setting `window`, or half of the model's window.
+/// The most document rows that a window has: the setting `window`, or a quarter of the model's
+/// window, since models read a short text more exactly.
 std::uint32_t longestWindow(const DocumentPlan& plan);
 
 /// Windows of at most `longest` rows, each ending behind a line or a sentence where its last eighth

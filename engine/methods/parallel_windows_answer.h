@@ -19,9 +19,9 @@ double divergence(std::span<const float> logitsOfP, std::span<const float> logit
 
 /// Answers from the windows that say most about a question. The question is put to every window on
 /// its own, and once to none. What a model says without a document is what it says of a window that
-/// does not help ("That is not in this document.", or a guess), so the window counts that moves the
-/// first token of the answer farthest from it: divergence(without, with). The two distributions are
-/// those of context-aware decoding (Shi et al. 2024, arXiv 2305.14739, section 2.1).
+/// does not help ("That is not in this document.", or a guess), so those windows count that move
+/// the first token of the answer farthest from it: divergence(without, with). The two distributions
+/// are those of context-aware decoding (Shi et al. 2024, arXiv 2305.14739, section 2.1).
 ///
 /// Earlier questions and answers are seen as they were read, each from its own windows.
 class ParallelWindowsAnswer final : public AnswerMethod

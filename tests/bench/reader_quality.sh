@@ -2,7 +2,7 @@
 # reader_quality.sh PROGRAM BOOK FOLDER [THREADS]: makes the tables of the trained reader in docs/quality.md anew.
 #
 # BOOK is a text that the reader was not trained on (see resources/models/READER.md). Runs `epitome eval` into FOLDER and puts
-# the tables between the marks. Takes about 40 minutes on one core; started again it goes on where it stopped.
+# the tables between the marks. Takes about an hour on one core; started again it goes on where it stopped.
 set -eu
 program=$1
 book=$2
@@ -21,19 +21,22 @@ evaluate() {
         --tasks "$tasks" --questions 10 --out "$folder/$name" --resume "$@" > /dev/null
 }
 
-evaluate window --lengths 3900 --documents 20 --keep 0.25 --methods full,kvzip
+evaluate window --lengths 3900 --documents 20 --keep 0.25 --methods full,kvzip,parallel-windows
 evaluate exact --lengths 3900 --documents 20 --store f16 --keep 0.25 --methods full
 evaluate beyond --lengths 8000,16000 --documents 10 --methods parallel-windows
-evaluate small --lengths 8000,16000 --documents 10 --methods parallel-windows --set window=1000
 evaluate beyond --lengths 64000 --documents 2 --methods parallel-windows
+evaluate two --lengths 8000,16000 --documents 10 --methods parallel-windows --set best=2
+evaluate all --lengths 8000,16000 --documents 2 --methods parallel-windows --set best=0
 evaluate stretched --lengths 8000,16000 --documents 2 --keep 0.25 --methods full,kvzip,streaming-llm --set rope=yarn
 evaluate window --lengths 3900 --documents 20 --keep 0.5,0.1,0.05 --methods kvzip
 evaluate window --lengths 3900 --documents 20 --keep 0.25 \
-    --methods streaming-llm,gemfilter,snapkv,expected-attention,keydiff,random,parallel-windows
+    --methods streaming-llm,gemfilter,snapkv,expected-attention,keydiff,random
 evaluate window --lengths 3900 --documents 20 --keep 0.5,0.1,0.05 \
     --methods keydiff,expected-attention,snapkv,streaming-llm,random
+evaluate window --lengths 3900 --documents 20 --keep 0.25 \
+    --methods kvzip-plus,kvzip-head,duo-attention,compactor,pyramidkv,tova,h2o,observed-attention,knorm,lm-infinite,quest,minference
 
-for name in window exact beyond small stretched; do
+for name in window exact beyond two all stretched; do
     sed 's/^## /#### /' "$folder/$name/table.md"
     echo
 done > "$folder/tables.md"
