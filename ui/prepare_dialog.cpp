@@ -109,8 +109,8 @@ void PrepareDialog::showMethod()
     m_keep->setEnabled(method == methods.end() || method->usesKeep);
     if (method == methods.end()) {
         m_description->setText(
-            tr("What Epitome's own trained reader reads is kept whole. Of what another model "
-               "reads %1 keeps the share below.")
+            tr("What Epitome's own trained reader reads, and any text longer than its model's "
+               "window, is kept whole. Of everything else %1 keeps the share below.")
                 .arg(QString::fromStdString(engine::PrepareOptions{}.method)));
     } else {
         m_description->setText(tr("%1\n%2").arg(QString::fromStdString(method->description),

@@ -112,9 +112,8 @@ void addPrepare(CLI::App& app, Arguments& a)
     prepareCommand->add_option("--model", p.model, kOwnReader)->type_name("FILE");
     prepareCommand->add_option(
         "--method", p.method,
-        "What decides what is kept; see methods. Without any choice full for "
-        "a text that fits the small reader and parallel-windows for a longer one; with --model "
-        "kvzip");
+        "What decides what is kept; see methods. Without any choice kvzip, with the small "
+        "reader full, and parallel-windows for a text longer than the model's window");
     CLI::Option* keep = prepareCommand->add_option(
         "--keep", p.keep, "Share of the document to keep, (0, 1]; 0.3 by default");
     prepareCommand

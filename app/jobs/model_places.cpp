@@ -88,17 +88,19 @@ UsualPreparation usualPreparation(const UsualPreparation& chosen, std::string_vi
         return chosen.method.empty() ? usual : chosen.method;
     };
     const std::string general = methodOr(engine::PrepareOptions{}.method);
-    if (!chosen.model.empty())
-        return {chosen.model, general};
+    if (!chosen.model.empty() && !chosen.method.empty())
+        return chosen;
     const fs::path constructed = embeddedModel();
     const fs::path trained = constructed.parent_path() / kTrainedReader;
-    const std::optional<bool> fits = fitsWindow(trained, text);
+    const fs::path& reader = chosen.model.empty() ? trained : chosen.model;
+    const std::optional<bool> fits = fitsWindow(reader, text);
     if (!fits)
-        return {constructed, general};
+        return {chosen.model.empty() ? constructed : reader, general};
+    std::error_code ignored;
     if (*fits)
-        return {trained, methodOr("full")};
+        return {reader, methodOr(fs::equivalent(reader, trained, ignored) ? "full" : general)};
     if (methodOr(kForLongTexts) == kForLongTexts)
-        return {trained, kForLongTexts};
+        return {reader, kForLongTexts};
     return {constructed, general};
 }
 

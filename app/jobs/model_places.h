@@ -23,12 +23,12 @@ struct UsualPreparation
     std::string method;
 };
 
-/// How to prepare a text with what was `chosen`; what is empty was left open. Without a model, a
-/// text that fits the trained reader's window, with room for a conversation, is read by it, and
-/// kept whole where no method is chosen either; a longer one is read by it in windows
-/// ("parallel-windows"), or, with another method, by embeddedModel(). That one also takes over
-/// where the trained reader is missing or damaged. Throws engine::Error(NotFound) as
-/// embeddedModel() does.
+/// How to prepare a text with what was `chosen`; what is empty was left open. A model and a method
+/// that were chosen stay. Without a model the trained reader reads; without a method it keeps a
+/// text whole that fits its window with room for a conversation, other models use the engine's
+/// usual method, and a text that fits no longer is read in windows ("parallel-windows"). Another
+/// method for such a text, without a model, takes embeddedModel(), which also reads where the
+/// trained reader is missing or damaged. Throws engine::Error(NotFound) as embeddedModel() does.
 UsualPreparation usualPreparation(const UsualPreparation& chosen, std::string_view text);
 
 /// A stored choice that still holds: where the program has moved and the choice was a reader of its

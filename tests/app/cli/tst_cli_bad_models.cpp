@@ -116,12 +116,18 @@ TEST_CASE_FIXTURE(Fixture,
                  {"tokenizer"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "a document longer than the model's window is refused with both lengths")
+TEST_CASE_FIXTURE(
+    Fixture,
+    "a document longer than the model's window is refused with both lengths, or read in windows")
 {
     const auto file = folder.write(
         "narrow.gguf", SpoiltReader().put("llama.context_length", kNumber, 100U).bytes());
-    checkRefusal(library.run({"prepare", std::to_string(document), "--model", file.string()}), 1,
-                 {"The document has ", " tokens", "window of 100", "longer window"});
+    checkRefusal(library.run({"prepare", std::to_string(document), "--method", "kvzip", "--model",
+                              file.string()}),
+                 1, {"The document has ", " tokens", "window of 100", "longer window"});
+    // Without a method it is read in windows.
+    CHECK(library.result({"prepare", std::to_string(document), "--model", file.string()})
+              .at("method") == "parallel-windows");
     CHECK(library.result({"contexts"}).at("contexts").empty());
     CHECK(library.result({"documents"}).at("documents").size() == 1);
 }

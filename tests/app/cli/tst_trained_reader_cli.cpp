@@ -88,6 +88,13 @@ TEST_CASE(
         CHECK(longer.at("method") == "parallel-windows");
         CHECK(longer.at("kept_fraction") == 1.0);
 
+        // The same with the reader named.
+        const tests::TemporaryFolder folder;
+        const std::string reader =
+            trainedReader(tests::SampleLibrary(folder.path() / "library")).at("path");
+        CHECK(preparedWith(text, {"--model", reader}).at("method") == "parallel-windows");
+        CHECK(preparedWith(kLetter, {"--model", reader}).at("method") == "full");
+
         const json shareOfLonger = preparedWith(text, {"--keep", "0.5"});
         CHECK(shareOfLonger.at("model") != "Epitome reader");
         CHECK(shareOfLonger.at("method") == "kvzip");
