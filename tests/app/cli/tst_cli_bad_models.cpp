@@ -125,11 +125,11 @@ TEST_CASE_FIXTURE(
     checkRefusal(library.run({"prepare", std::to_string(document), "--method", "kvzip", "--model",
                               file.string()}),
                  1, {"The document has ", " tokens", "window of 100", "longer window"});
+    CHECK(library.result({"contexts"}).at("contexts").empty());
+    CHECK(library.result({"documents"}).at("documents").size() == 1);
     // Without a method it is read in windows.
     CHECK(library.result({"prepare", std::to_string(document), "--model", file.string()})
               .at("method") == "parallel-windows");
-    CHECK(library.result({"contexts"}).at("contexts").empty());
-    CHECK(library.result({"documents"}).at("documents").size() == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a context is not given to another model, and waits for its own")
