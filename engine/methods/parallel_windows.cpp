@@ -4,8 +4,9 @@
 // with the document's length, not with its square.
 //
 // Deviation: by default a question is answered from the one window that says most about it
-// (parallel_windows_answer.h) instead of from all at once, with which a small model is lost as soon
-// as there are more than a few: its attention is spread over all of them. `best` 0 is the paper's.
+// (parallel_windows_answer.h) instead of from all at once. All at once (`best` 0, the paper's) the
+// trained reader finds facts as well and says more often that something is missing, but it loses
+// the thread of sentences that it quotes, the more windows there are (docs/quality.md).
 
 #include "engine/methods/parallel_windows.h"
 
