@@ -25,7 +25,7 @@ evaluate window --lengths 3900 --documents 20 --keep 0.25 --methods full,kvzip,p
 evaluate exact --lengths 3900 --documents 20 --store f16 --keep 0.25 --methods full
 evaluate beyond --lengths 8000,16000 --documents 10 --methods parallel-windows
 evaluate beyond --lengths 64000 --documents 2 --methods parallel-windows
-evaluate two --lengths 8000,16000 --documents 10 --methods parallel-windows --set best=2
+evaluate two --lengths 8000 --documents 10 --methods parallel-windows --set best=2
 evaluate all --lengths 8000,16000 --documents 2 --methods parallel-windows --set best=0
 evaluate stretched --lengths 8000,16000 --documents 2 --keep 0.25 --methods full,kvzip,streaming-llm --set rope=yarn
 evaluate window --lengths 3900 --documents 20 --keep 0.5,0.1,0.05 --methods kvzip
