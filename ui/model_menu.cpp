@@ -23,9 +23,8 @@ void ModelMenu::setModels(const std::vector<app::FoundModel>& models,
     QAction* own = addAction(tr("&Epitome's own reader"));
     own->setCheckable(true);
     own->setChecked(chosen.empty());
-    own->setToolTip(tr("A short text is read by the trained reader, which answers questions by "
-                       "quoting; a longer one by the constructed reader, which continues "
-                       "quotations."));
+    own->setToolTip(tr("A small trained reader, which answers questions by quoting: a short text "
+                       "is read whole, a longer one in windows."));
     group->addAction(own);
     connect(own, &QAction::triggered, this, [this] { emit modelChosen({}); });
     bool listed = false;

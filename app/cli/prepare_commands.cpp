@@ -89,7 +89,7 @@ void prepare(const CommonOptions& common, const PrepareArguments& arguments)
     }
     options.pinned = pinnedText(library->pages(document.id), arguments.pins);
     const std::string text = library->text(document.id);
-    const UsualPreparation usual =
+    const ModelAndMethod usual =
         usualPreparation({arguments.model, choosesNothing(arguments) ? "" : options.method}, text);
     options.method = usual.method;
     const auto model = engine::loadModel(usual.model, loadOptions(common));

@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kConstructedReader = "constructed-reader.gguf";
 constexpr const char* kTrainedReader = "reader.gguf";
-constexpr const char* kForLongTexts = "parallel-windows"; // how the trained reader reads them
+constexpr const char* kForShortTexts = "full"; // by the trained reader
+constexpr const char* kForLongTexts = "parallel-windows";
 
 constexpr std::uint64_t kRoomForConversation = 512; // tokens of the window
 constexpr std::size_t kMostBytesOfToken = 8;        // on average: a longer text need not be counted
@@ -82,25 +83,28 @@ fs::path embeddedModel()
             ") is missing. Build or install Epitome again, or choose a model file.");
 }
 
-UsualPreparation usualPreparation(const UsualPreparation& chosen, std::string_view text)
+ModelAndMethod usualPreparation(const ModelAndMethod& chosen, std::string_view text)
 {
     const auto methodOr = [&](const std::string& usual) {
         return chosen.method.empty() ? usual : chosen.method;
     };
     const std::string general = methodOr(engine::PrepareOptions{}.method);
-    if (!chosen.model.empty() && !chosen.method.empty())
-        return chosen;
+    if (!chosen.model.empty()) {
+        if (!chosen.method.empty())
+            return chosen;
+        const bool fits = fitsWindow(chosen.model, text).value_or(true); // else loading it says why
+        const bool isTrained = chosen.model.filename() == kTrainedReader;
+        return {chosen.model, !fits ? kForLongTexts : isTrained ? kForShortTexts : general};
+    }
     const fs::path constructed = embeddedModel();
     const fs::path trained = constructed.parent_path() / kTrainedReader;
-    const fs::path& reader = chosen.model.empty() ? trained : chosen.model;
-    const std::optional<bool> fits = fitsWindow(reader, text);
+    const std::optional<bool> fits = fitsWindow(trained, text);
     if (!fits)
-        return {chosen.model.empty() ? constructed : reader, general};
-    std::error_code ignored;
+        return {constructed, general};
     if (*fits)
-        return {reader, methodOr(fs::equivalent(reader, trained, ignored) ? "full" : general)};
+        return {trained, methodOr(kForShortTexts)};
     if (methodOr(kForLongTexts) == kForLongTexts)
-        return {reader, kForLongTexts};
+        return {trained, kForLongTexts};
     return {constructed, general};
 }
 

@@ -16,8 +16,8 @@ std::vector<std::filesystem::path> modelFolders(const std::filesystem::path& dat
 /// engine::Error(NotFound).
 std::filesystem::path embeddedModel();
 
-/// How a text is prepared.
-struct UsualPreparation
+/// Who reads a text, and what decides what is kept.
+struct ModelAndMethod
 {
     std::filesystem::path model;
     std::string method;
@@ -29,7 +29,7 @@ struct UsualPreparation
 /// usual method, and a text that fits no longer is read in windows ("parallel-windows"). Another
 /// method for such a text, without a model, takes embeddedModel(), which also reads where the
 /// trained reader is missing or damaged. Throws engine::Error(NotFound) as embeddedModel() does.
-UsualPreparation usualPreparation(const UsualPreparation& chosen, std::string_view text);
+ModelAndMethod usualPreparation(const ModelAndMethod& chosen, std::string_view text);
 
 /// A stored choice that still holds: where the program has moved and the choice was a reader of its
 /// own, that reader's place now.

@@ -48,8 +48,7 @@ std::vector<std::string> namesOf(const std::string& pages)
 void Session::enqueuePreparation(Library& library, RecordId documentId,
                                  const std::filesystem::path& model, const PrepareChoice& choice)
 {
-    const UsualPreparation usual =
-        usualPreparation({model, choice.method}, library.text(documentId));
+    const ModelAndMethod usual = usualPreparation({model, choice.method}, library.text(documentId));
     PrepareRequest request;
     request.documentId = documentId;
     request.modelPath = usual.model;

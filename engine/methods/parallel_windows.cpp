@@ -14,10 +14,10 @@
 #include "engine/kv/byte_stream.h"
 #include "engine/methods/block_plan.h"
 #include "engine/methods/parallel_windows_answer.h"
+#include "engine/methods/recent_window.h"
 #include "engine/model/model.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace engine {
 namespace {
@@ -72,18 +72,12 @@ public:
 
     void segments(const LayerStep& step, std::vector<Segment>& segments) override
     {
-        const auto rows = static_cast<std::uint32_t>(step.rows.size());
         const kernels::EntryRange own = windowOf(step.rows.front());
         if (own.begin == m_plan.prefixRows())
             return;
         if (m_plan.prefixRows() > 0)
             segments.push_back(visibleToAll(step, {0, m_plan.prefixRows()}));
-        Segment window;
-        for (std::uint32_t r = 0; r < rows; ++r) {
-            window.visible.insert(window.visible.end(), step.store->shape().kvHeads,
-                                  {own.begin, step.rows[r] + 1});
-        }
-        segments.push_back(std::move(window));
+        segments.push_back(recentSegment(step, own.begin, kUnlimited));
     }
 
     void onJobEnd(const Job& /*job*/, KvStore& /*store*/) override

@@ -1,8 +1,11 @@
 #include "engine/methods/parallel_windows_answer.h"
 
+#include "engine/methods/recent_window.h"
+
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace engine {
@@ -63,14 +66,7 @@ void ParallelWindowsAnswer::segments(const LayerStep& step, std::vector<Segment>
     for (const std::uint32_t window : m_chosen)
         segments.push_back(visibleToAll(step, m_windows->rows(window)));
     const std::uint32_t behind = m_windows->rows(m_windows->count() - 1).end;
-    const auto rows = static_cast<std::uint32_t>(step.rows.size());
-    const std::uint32_t before = step.store->list(step.layer, 0).length() - rows;
-    Segment conversation;
-    for (std::uint32_t r = 0; r < rows; ++r) {
-        conversation.visible.insert(conversation.visible.end(), step.store->shape().kvHeads,
-                                    {behind, before + r + 1});
-    }
-    segments.push_back(std::move(conversation));
+    segments.push_back(recentSegment(step, behind, kUnlimited));
 }
 
 std::vector<float> ParallelWindowsAnswer::readOnce(std::span<const std::int32_t> turn,

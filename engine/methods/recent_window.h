@@ -3,8 +3,12 @@
 #include "engine/methods/method.h"
 
 #include <cstdint>
+#include <limits>
 
 namespace engine {
+
+/// A window without a length: everything from the first entry on.
+constexpr std::uint32_t kUnlimited = std::numeric_limits<std::uint32_t>::max();
 
 /// Each row sees the last `window` entries up to itself, of those from entry `firstEntry` on. Lists
 /// of one length.
