@@ -284,6 +284,12 @@ std::string measureHeadTable(const std::shared_ptr<LoadedModel>& model, std::str
                              const std::function<void(const PrepareProgress&)>& onProgress = {},
                              const std::stop_token& stop = {});
 
+/// The head table that lies beside the model NAME.gguf as NAME.heads, for methods that take one and
+/// for options that name none; else what the options have. Empty where there is none or where it is
+/// of another model or RoPE configuration, so that heads are measured. Throws Damaged for a file
+/// that is no table.
+std::string usualHeadTable(const LoadedModel& model, const PrepareOptions& options);
+
 // ---------------------------------------------------------------------------------------- contexts
 
 const ContextInfo& contextInfo(const Context& context);

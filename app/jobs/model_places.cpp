@@ -13,8 +13,10 @@ namespace fs = std::filesystem;
 
 constexpr const char* kConstructedReader = "constructed-reader.gguf";
 constexpr const char* kTrainedReader = "reader.gguf";
-constexpr const char* kForShortTexts = "full"; // by the trained reader
+constexpr const char* kBeaconReader = "reader-beacon.gguf"; // with trained beacons beside it
+constexpr const char* kForShortTexts = "full";              // by the trained reader
 constexpr const char* kForLongTexts = "parallel-windows";
+constexpr const char* kWithBeacons = "activation-beacon"; // by the beacon reader
 
 constexpr std::uint64_t kRoomForConversation = 512; // tokens of the window
 constexpr std::size_t kMostBytesOfToken = 8;        // on average: a longer text need not be counted
@@ -40,6 +42,22 @@ std::optional<bool> fitsWindow(const fs::path& model, std::string_view text)
     } catch (const engine::Error&) {
         return std::nullopt;
     }
+}
+
+bool isOwnReader(const fs::path& model)
+{
+    const fs::path name = model.filename();
+    return name == kConstructedReader || name == kTrainedReader || name == kBeaconReader;
+}
+
+/// Without a method that was chosen.
+std::string usualMethod(const fs::path& model, std::string_view text)
+{
+    if (!fitsWindow(model, text).value_or(true)) // where there is no answer, loading it says why
+        return kForLongTexts;
+    if (model.filename() == kTrainedReader)
+        return kForShortTexts;
+    return model.filename() == kBeaconReader ? kWithBeacons : engine::PrepareOptions{}.method;
 }
 
 } // namespace
@@ -88,15 +106,16 @@ ModelAndMethod usualPreparation(const ModelAndMethod& chosen, std::string_view t
     const auto methodOr = [&](const std::string& usual) {
         return chosen.method.empty() ? usual : chosen.method;
     };
+    if (!chosen.model.empty() && !chosen.method.empty())
+        return chosen;
+    if (!chosen.model.empty())
+        return {chosen.model, usualMethod(chosen.model, text)};
     const std::string general = methodOr(engine::PrepareOptions{}.method);
-    if (!chosen.model.empty()) {
-        if (!chosen.method.empty())
-            return chosen;
-        const bool fits = fitsWindow(chosen.model, text).value_or(true); // else loading it says why
-        const bool isTrained = chosen.model.filename() == kTrainedReader;
-        return {chosen.model, !fits ? kForLongTexts : isTrained ? kForShortTexts : general};
-    }
     const fs::path constructed = embeddedModel();
+    const fs::path withBeacons = constructed.parent_path() / kBeaconReader;
+    std::error_code ignored;
+    if (chosen.method == kWithBeacons && fs::exists(withBeacons, ignored))
+        return {withBeacons, kWithBeacons};
     const fs::path trained = constructed.parent_path() / kTrainedReader;
     const std::optional<bool> fits = fitsWindow(trained, text);
     if (!fits)
@@ -111,9 +130,7 @@ ModelAndMethod usualPreparation(const ModelAndMethod& chosen, std::string_view t
 fs::path movedModel(const fs::path& chosen)
 {
     std::error_code ignored;
-    const bool isOwn =
-        chosen.filename() == kConstructedReader || chosen.filename() == kTrainedReader;
-    if (!isOwn || fs::exists(chosen, ignored))
+    if (!isOwnReader(chosen) || fs::exists(chosen, ignored))
         return chosen;
     try {
         return embeddedModel().parent_path() / chosen.filename();
@@ -128,7 +145,7 @@ std::string readerLimits(const fs::path& model)
     if (model.filename() == kConstructedReader)
         limits = "This reader continues a quotation: give it the beginning of a passage, at least "
                  "three words";
-    else if (model.filename() == kTrainedReader)
+    else if (isOwnReader(model))
         limits = "This reader quotes: ask what is said about words that stand in the text";
     else
         return {};

@@ -164,13 +164,14 @@ PreparedDocument prepareDocument(PrepareStorage& storage, RecordId documentId,
     const auto tables = std::make_shared<BiasTableFolder>(storage.dataDirectory() / "tables");
     engine::PrepareOptions allOptions = options;
     allOptions.biasTables = tables;
+    allOptions.headTable = engine::usualHeadTable(*model, options);
     const auto makeFresh = [&] {
         return std::make_unique<engine::Preparation>(model, text, allOptions);
     };
     Reporter reporter(onProgress);
     auto preparation = makeFresh();
     PreparedDocument prepared;
-    prepared.record = makeContextRecord(documentId, *model, options);
+    prepared.record = makeContextRecord(documentId, *model, allOptions);
     prepared.contextId = storage.begin(prepared.record);
     if (tables->foundFrom()) {
         // An unfinished preparation that began to measure its own table goes on with that one.

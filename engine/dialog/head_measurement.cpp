@@ -1,6 +1,12 @@
 #include "engine/dialog/prepare_options.h"
 #include "engine/methods/head_scores.h"
 #include "engine/methods/head_table.h"
+#include "engine/methods/method.h"
+#include "engine/methods/rope_settings.h"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 namespace engine {
 namespace {
@@ -18,7 +24,34 @@ DocumentPlan planOf(LoadedModel& model, const PromptTokens& prompts, std::string
     return makePlan(model, prompts, sample, tokens, options);
 }
 
+std::string textOf(const std::filesystem::path& path)
+{
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
 } // namespace
+
+std::string usualHeadTable(const LoadedModel& model, const PrepareOptions& options)
+{
+    const MethodEntry entry = findMethod(options.method);
+    if (!options.headTable.empty() || !entry.takesHeadTable)
+        return options.headTable;
+    const std::string table =
+        textOf(std::filesystem::path(model.info().path).replace_extension(".heads"));
+    if (table.empty())
+        return {};
+    try {
+        const auto settings = completeSettings(entry.info, options.settings);
+        readHeadTable(table, {model.identity(), ropeOf(model.config(), settings).canonical(),
+                              model.config().layers, model.config().kvHeads});
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::Mismatch)
+            return {};
+        throw;
+    }
+    return table;
+}
 
 std::string measureHeadTable(const std::shared_ptr<LoadedModel>& model, std::string_view sample,
                              const std::function<void(const PrepareProgress&)>& onProgress,

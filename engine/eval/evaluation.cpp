@@ -136,6 +136,7 @@ private:
         options.store = m_options.store;
         options.settings = m_options.settings;
         options.question = question;
+        options.headTable = usualHeadTable(*m_model, options);
         auto context = m_readings.prepare(text, options, [this](const PrepareProgress& progress) {
             report(progress.phase, kPreparing * progress.fraction);
         });

@@ -11,13 +11,14 @@ threads=${4:-1}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 page=$root/docs/quality.md
 tasks=needle,multi-key,multi-value,passkey,quote,absent,keyword
+model=reader
 
 # evaluate NAME ARGUMENTS...: into FOLDER/NAME
 evaluate() {
     name=$1
     shift
     mkdir -p "$folder/$name"
-    "$program" eval --quiet --threads "$threads" --model "$root/resources/models/reader.gguf" --corpus "$book" \
+    "$program" eval --quiet --threads "$threads" --model "$root/resources/models/$model.gguf" --corpus "$book" \
         --tasks "$tasks" --questions 10 --out "$folder/$name" --resume "$@" > /dev/null
 }
 
@@ -28,15 +29,19 @@ evaluate beyond --lengths 64000 --documents 2 --methods parallel-windows
 evaluate two --lengths 8000 --documents 10 --methods parallel-windows --set best=2
 evaluate all --lengths 8000,16000 --documents 2 --methods parallel-windows --set best=0
 evaluate stretched --lengths 8000,16000 --documents 2 --keep 0.25 --methods full,kvzip,streaming-llm --set rope=yarn
+evaluate window --lengths 3900 --documents 20 --keep 0.25,0.15 --methods kvzip-head,duo-attention
+model=reader-beacon
+evaluate beacons --lengths 1000,3900 --documents 20 --keep 0.5,0.25,0.125 --methods full,kvzip,activation-beacon
+model=reader
 evaluate window --lengths 3900 --documents 20 --keep 0.5,0.1,0.05 --methods kvzip
 evaluate window --lengths 3900 --documents 20 --keep 0.25 \
     --methods streaming-llm,gemfilter,snapkv,expected-attention,keydiff,random
 evaluate window --lengths 3900 --documents 20 --keep 0.5,0.1,0.05 \
     --methods keydiff,expected-attention,snapkv,streaming-llm,random
 evaluate window --lengths 3900 --documents 20 --keep 0.25 \
-    --methods kvzip-plus,kvzip-head,duo-attention,compactor,pyramidkv,tova,h2o,observed-attention,knorm,lm-infinite,quest,minference
+    --methods kvzip-plus,compactor,pyramidkv,tova,h2o,observed-attention,knorm,lm-infinite,quest,minference
 
-for name in window exact beyond two all stretched; do
+for name in window beacons exact beyond two all stretched; do
     sed 's/^## /#### /' "$folder/$name/table.md"
     echo
 done > "$folder/tables.md"

@@ -68,13 +68,15 @@ def write_vocabulary(writer: gguf.GGUFWriter) -> None:
     writer.add_chat_template(TEMPLATE.read_text(encoding="utf-8"))
 
 
-def write(path: Path, model: Reader, kind: str, description: str, context: int | None = None) -> None:
+def write(
+    path: Path, model: Reader, kind: str, description: str, context: int | None = None, name: str = "Epitome reader"
+) -> None:
     shape = model.shape
     if context:
         shape.context = context
     quantization, file_type = TYPES[kind]
     writer = gguf.GGUFWriter(str(path), "llama")
-    writer.add_name("Epitome reader")
+    writer.add_name(name)
     writer.add_description(description)
     writer.add_license("CC0-1.0")
     writer.add_file_type(file_type)

@@ -81,9 +81,9 @@ def rate_share(step: int, total: int, passed: float, options) -> float:
     return share.item()
 
 
-def average(model: Reader, processes: int) -> None:
+def average(parameters, processes: int) -> None:
     """Gradients become their mean over all processes."""
-    gradients = [p.grad for p in model.parameters()]
+    gradients = [p.grad for p in parameters]
     flat = torch.cat([g.flatten() for g in gradients])
     torch.distributed.all_reduce(flat)
     for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients])):
@@ -155,7 +155,7 @@ def train(rank: int, options) -> None:
             loss, report = answer_loss(model, body, ids.to(device), weights.to(device))
         loss.backward()
         if options.processes > 1:
-            average(model, options.processes)
+            average(model.parameters(), options.processes)
         # Before the weights are touched, and after averaging: all processes see the same.
         if not torch.isfinite(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)):
             raise SystemExit(f"The gradient of step {step} is no number. Weights saved before it are whole.")

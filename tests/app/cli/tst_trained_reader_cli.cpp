@@ -124,6 +124,42 @@ TEST_CASE("a question about a whole book is answered by the reader that comes al
     CHECK(answer("What is the pass key for Hildebrand?") == "That is not in this document.");
 }
 
+TEST_CASE(
+    "whole heads are dropped by the table beside the trained reader, and it still finds things")
+{
+    const tests::TemporaryFolder folder;
+    const tests::SampleLibrary library(folder.path() / "library");
+    const std::string sentence = "A lantern hung above the crooked gable of the inn.";
+    tests::writeFile(folder.path() / "text.txt", madeUp(40, 1) + "\n\n" + sentence +
+                                                     "\n\nThe pass key is 48213.\n\n" +
+                                                     madeUp(40, 2));
+    const std::string document = std::to_string(library.import(folder.path() / "text.txt"));
+    const auto answer = [&](const std::string& method, const std::string& question) {
+        const json prepared =
+            library.result({"prepare", document, "--method", method, "--keep", "0.25"});
+        CHECK(prepared.at("model") == "Epitome reader");
+        CHECK(prepared.at("kept_fraction") < 0.4);
+        return library.result({"ask", document, question}).at("answer").get<std::string>();
+    };
+    CHECK(answer("kvzip-head", "What is said about crooked and inn?") == sentence);
+    CHECK(answer("kvzip-head", "What is the pass key?") == "48213");
+    CHECK(answer("duo-attention", "What is the pass key?") == "48213");
+}
+
+TEST_CASE("Activation Beacon has a reader of its own, which answers from beacons")
+{
+    const tests::TemporaryFolder folder;
+    const tests::SampleLibrary library(folder.path() / "library");
+    tests::writeFile(folder.path() / "text.txt",
+                     madeUp(12, 3) + "\n\nThe pass key is 48213.\n\n" + madeUp(12, 4));
+    const std::string document = std::to_string(library.import(folder.path() / "text.txt"));
+    const json prepared =
+        library.result({"prepare", document, "--method", "activation-beacon", "--keep", "0.5"});
+    CHECK(prepared.at("model") == "Epitome beacon reader");
+    CHECK(prepared.at("kept_fraction") < 0.6);
+    CHECK(library.result({"ask", document, "What is the pass key?"}).at("answer") == "48213");
+}
+
 TEST_CASE("the trained reader is listed beside the embedded one and answers from a document")
 {
     const tests::TemporaryFolder folder;

@@ -20,10 +20,18 @@ DocumentPlan BeaconModel::plan(std::vector<std::int32_t> prefix, std::vector<std
                                std::map<std::string, double> settings,
                                std::uint32_t blockRows) const
 {
+    return beaconPlan(*m_model, std::move(prefix), std::move(document), std::move(settings),
+                      blockRows);
+}
+
+DocumentPlan beaconPlan(LoadedModel& model, std::vector<std::int32_t> prefix,
+                        std::vector<std::int32_t> document, std::map<std::string, double> settings,
+                        std::uint32_t blockRows)
+{
     DocumentPlan plan;
     plan.prefix = std::move(prefix);
     plan.document = std::move(document);
-    const ModelConfig& config = m_model->config();
+    const ModelConfig& config = model.config();
     plan.layers = config.layers;
     plan.kvHeads = config.kvHeads;
     plan.headDim = config.headDim;
@@ -31,17 +39,22 @@ DocumentPlan BeaconModel::plan(std::vector<std::int32_t> prefix, std::vector<std
     plan.contextLength = config.contextLength;
     plan.blockRows = blockRows;
     plan.settings = completeSettings(activationBeaconMethod().info, settings);
-    plan.beacon = [this]() -> const BeaconParameters& { return m_model->beacon(); };
-    plan.rotate = [this](std::span<float> keys, std::span<const std::int32_t> deltas) {
-        m_model->backend().rope(keys, deltas, m_model->transformer().ropeTable().frequencies, 1,
-                                m_model->config().headDim, m_model->config().pairing, 1.0F);
+    plan.beacon = [&model]() -> const BeaconParameters& { return model.beacon(); };
+    plan.rotate = [&model](std::span<float> keys, std::span<const std::int32_t> deltas) {
+        const ModelConfig& shape = model.config();
+        model.backend().rope(keys, deltas, model.transformer().ropeTable().frequencies, 1,
+                             shape.headDim, shape.pairing, 1.0F);
     };
     return plan;
 }
 
 BeaconRun runBeacon(const BeaconModel& model, const DocumentPlan& plan)
 {
-    LoadedModel& loaded = *model.model();
+    return runBeacon(*model.model(), plan);
+}
+
+BeaconRun runBeacon(LoadedModel& loaded, const DocumentPlan& plan)
+{
     BeaconRun run{KvStore(loaded.kvShape(), KvType::F32), {}, {}, {}, {}};
     const auto method = activationBeaconMethod().make(plan);
     std::uint32_t rows = 0;

@@ -42,7 +42,15 @@ struct BeaconRun
     std::vector<std::byte> artefactState;
 };
 
+/// A plan over tokens for a model with beacons beside it, which must outlive it; a float32 store is
+/// in mind.
+engine::DocumentPlan beaconPlan(engine::LoadedModel& model, std::vector<std::int32_t> prefix,
+                                std::vector<std::int32_t> document,
+                                std::map<std::string, double> settings,
+                                std::uint32_t blockRows = 512);
+
 /// Runs the method on a plan with float32 keys and values, all logits kept.
+BeaconRun runBeacon(engine::LoadedModel& model, const engine::DocumentPlan& plan);
 BeaconRun runBeacon(const BeaconModel& model, const engine::DocumentPlan& plan);
 
 /// `count` tokens of the synthetic vocabulary.
