@@ -36,10 +36,8 @@ std::uint32_t chooseRatio(const DocumentPlan& plan, const BeaconConfig& config)
         return adaptiveRatio(config.ratios, plan.contextLength, config.window,
                              plan.totalRows() + room);
     }
-    if (wanted == kRatioByShare) {
-        return ratioForShare(config.ratios,
-                             static_cast<double>(plan.keptPerHead()) / plan.documentRows());
-    }
+    if (wanted == kRatioByShare)
+        return ratioForKept(config.ratios, plan.keptPerHead(), plan.documentRows());
     const auto ratio = static_cast<std::uint32_t>(wanted);
     if (ratio == wanted &&
         (ratio == 0 || std::ranges::find(config.ratios, ratio) != config.ratios.end()))

@@ -115,12 +115,15 @@ std::uint32_t adaptiveRatio(std::span<const std::uint32_t> ratios, std::uint64_t
     return enough == ratios.end() ? ratios.back() : *enough;
 }
 
-std::uint32_t ratioForShare(std::span<const std::uint32_t> ratios, double share)
+std::uint32_t ratioForKept(std::span<const std::uint32_t> ratios, std::uint64_t kept,
+                           std::uint64_t tokens)
 {
-    if (share >= 1.0)
+    if (kept >= tokens)
         return 0;
-    const auto enough = std::ranges::find_if(
-        ratios, [&](std::uint32_t ratio) { return ratio > 0 && share * ratio >= 1.0; });
+    // The share may have been larger by half a token.
+    const auto enough = std::ranges::find_if(ratios, [&](std::uint32_t ratio) {
+        return ratio > 0 && (2 * kept + 1) * ratio >= 2 * tokens;
+    });
     return enough == ratios.end() ? ratios.back() : *enough;
 }
 

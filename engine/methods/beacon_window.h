@@ -63,7 +63,9 @@ std::uint64_t beaconReach(std::uint32_t ratio, std::uint64_t positions, std::uin
 /// `ratios` ascend and are not empty.
 std::uint32_t adaptiveRatio(std::span<const std::uint32_t> ratios, std::uint64_t positions,
                             std::uint32_t window, std::uint64_t needed);
-/// The smallest ratio that keeps at most `share` of the text, else the largest; 0 for all of it.
-std::uint32_t ratioForShare(std::span<const std::uint32_t> ratios, double share);
+/// The smallest ratio that keeps at most `kept` of `tokens`, a share rounded to whole tokens, else
+/// the largest; 0 for all of them.
+std::uint32_t ratioForKept(std::span<const std::uint32_t> ratios, std::uint64_t kept,
+                           std::uint64_t tokens);
 
 } // namespace engine

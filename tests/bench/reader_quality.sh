@@ -12,6 +12,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 page=$root/docs/quality.md
 tasks=needle,multi-key,multi-value,passkey,quote,absent,keyword
 model=reader
+questions=10
 
 # evaluate NAME ARGUMENTS...: into FOLDER/NAME
 evaluate() {
@@ -19,7 +20,7 @@ evaluate() {
     shift
     mkdir -p "$folder/$name"
     "$program" eval --quiet --threads "$threads" --model "$root/resources/models/$model.gguf" --corpus "$book" \
-        --tasks "$tasks" --questions 10 --out "$folder/$name" --resume "$@" > /dev/null
+        --tasks "$tasks" --questions "$questions" --out "$folder/$name" --resume "$@" > /dev/null
 }
 
 evaluate window --lengths 3900 --documents 20 --keep 0.25 --methods full,kvzip,parallel-windows
@@ -31,8 +32,11 @@ evaluate all --lengths 8000,16000 --documents 2 --methods parallel-windows --set
 evaluate stretched --lengths 8000,16000 --documents 2 --keep 0.25 --methods full,kvzip,streaming-llm --set rope=yarn
 evaluate window --lengths 3900 --documents 20 --keep 0.25,0.15 --methods kvzip-head,duo-attention
 model=reader-beacon
-evaluate beacons --lengths 1000,3900 --documents 20 --keep 0.5,0.25,0.125 --methods full,kvzip,activation-beacon
+evaluate beacons --lengths 3900 --documents 20 --keep 0.5,0.25,0.125 --methods full,kvzip,activation-beacon
+questions=2
+evaluate beacons-short --lengths 1000 --documents 100 --keep 0.5,0.25,0.125 --methods full,kvzip,activation-beacon
 model=reader
+questions=10
 evaluate window --lengths 3900 --documents 20 --keep 0.5,0.1,0.05 --methods kvzip
 evaluate window --lengths 3900 --documents 20 --keep 0.25 \
     --methods streaming-llm,gemfilter,snapkv,expected-attention,keydiff,random
@@ -41,7 +45,7 @@ evaluate window --lengths 3900 --documents 20 --keep 0.5,0.1,0.05 \
 evaluate window --lengths 3900 --documents 20 --keep 0.25 \
     --methods kvzip-plus,compactor,pyramidkv,tova,h2o,observed-attention,knorm,lm-infinite,quest,minference
 
-for name in window beacons exact beyond two all stretched; do
+for name in window beacons beacons-short exact beyond two all stretched; do
     sed 's/^## /#### /' "$folder/$name/table.md"
     echo
 done > "$folder/tables.md"

@@ -132,13 +132,16 @@ TEST_CASE("B7: the reach of each ratio and the ratio chosen for a length")
 TEST_CASE("the ratio for a share to keep")
 {
     constexpr std::array<std::uint32_t, 6> kRatios{0, 2, 4, 8, 16, 32};
-    CHECK(ratioForShare(kRatios, 1.0) == 0);
-    CHECK(ratioForShare(kRatios, 0.9) == 2);
-    CHECK(ratioForShare(kRatios, 0.5) == 2);
-    CHECK(ratioForShare(kRatios, 0.49) == 4);
-    CHECK(ratioForShare(kRatios, 0.3) == 4);
-    CHECK(ratioForShare(kRatios, 0.1) == 16);
-    CHECK(ratioForShare(kRatios, 0.001) == 32);
+    CHECK(ratioForKept(kRatios, 1000, 1000) == 0);
+    CHECK(ratioForKept(kRatios, 900, 1000) == 2);
+    CHECK(ratioForKept(kRatios, 500, 1000) == 2);
+    CHECK(ratioForKept(kRatios, 490, 1000) == 4);
+    CHECK(ratioForKept(kRatios, 300, 1000) == 4);
+    CHECK(ratioForKept(kRatios, 100, 1000) == 16);
+    CHECK(ratioForKept(kRatios, 1, 1000) == 32);
+    // A quarter of 1001, and half of 1001, in whole tokens.
+    CHECK(ratioForKept(kRatios, 250, 1001) == 4);
+    CHECK(ratioForKept(kRatios, 501, 1001) == 2);
 }
 
 TEST_CASE_FIXTURE(Fixture, "B8: rows and positions are those of the formula of structural.md 4.7")
