@@ -183,7 +183,7 @@ struct PrepareOptions
     std::vector<ByteRange> pinned;          // parts of the text that are kept whole
     /// What will be asked, where that is known: for homer, and gemfilter in two of its modes.
     std::string question;
-    std::string biasTable; // of biasTable(), for homer; empty: see biasTables
+    std::string biasTable;                  // of biasTable(), for homer; empty: see biasTables
     std::shared_ptr<BiasTables> biasTables; // null: a table is made from each document
     std::string headTable;                  // of measureHeadTable(), for methods that take one
     /// Tokens per checkpointed block, at most; fewer where their keys and values exceed 64 MiB.

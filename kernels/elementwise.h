@@ -29,9 +29,10 @@ enum class RopePairing
     Halves       // (i, i + d/2): qwen2 and most others
 };
 
-/// Rotates each head of x (rows, heads, headDim) in place by the angle position * frequency of each pair
-/// (RoPE, arXiv 2104.09864). frequencies has rotated/2 entries with rotated <= headDim; the elements behind stay.
-/// cos and sin are multiplied by `magnitude` (YaRN, longrope; 1 otherwise). Angles are formed in double.
+/// Rotates each head of x (rows, heads, headDim) in place by the angle position * frequency of each
+/// pair (RoPE, arXiv 2104.09864). frequencies has rotated/2 entries with rotated <= headDim; the
+/// elements behind stay. cos and sin are multiplied by `magnitude` (YaRN, longrope; 1 otherwise).
+/// Angles are formed in double.
 void rope(std::span<float> x, std::span<const std::int32_t> positions,
           std::span<const double> frequencies, std::size_t heads, std::size_t headDim,
           RopePairing pairing, float magnitude, ThreadPool& pool);

@@ -12,7 +12,8 @@ enum class KvType : std::uint8_t
     F32 = 0,
     F16 = 1,
     Int8 = 2,  // one float16 scale per row and head, symmetric
-    Kivi4 = 3, // KIVI (arXiv 2402.02750): keys per channel over 32 rows, values per row over 32 channels
+    Kivi4 = 3, // KIVI (arXiv 2402.02750): keys per channel over 32 rows, values per row over 32
+               // channels
     Kivi2 = 4
 };
 
@@ -22,7 +23,8 @@ constexpr std::size_t kPageRows = 64;
 /// Rows (keys) or channels (values) that share one scale and minimum in the KIVI types.
 constexpr std::size_t kKiviGroup = 32;
 
-/// True for the types that can be written row by row; the others are encoded a whole page at a time.
+/// True for the types that can be written row by row; the others are encoded a whole page at a
+/// time.
 constexpr bool isAppendable(KvType type)
 {
     return type == KvType::F32 || type == KvType::F16 || type == KvType::Int8;
@@ -43,8 +45,8 @@ struct KvPageView
 
 namespace cpu {
 
-/// Stores `rows` keys (rows.size() / headDim of them, row-major float32) into a page, starting at row `first`.
-/// The KIVI types take exactly kPageRows rows with first = 0.
+/// Stores `rows` keys (rows.size() / headDim of them, row-major float32) into a page, starting at
+/// row `first`. The KIVI types take exactly kPageRows rows with first = 0.
 void encodeKeys(KvType type, std::byte* page, std::span<const float> rows, std::size_t headDim,
                 std::size_t first);
 void encodeValues(KvType type, std::byte* page, std::span<const float> rows, std::size_t headDim,

@@ -36,8 +36,8 @@ enum class Activations
 
 /// out[t, r] = sum_c in[t, c] * weights[r, c].   out (tokens, rows), in (tokens, cols), float32.
 /// F32, F16 and BF16 weights always multiply float32 activations.
-/// The result does not depend on the number of threads, and a row of `out` does not depend on how many
-/// other tokens are in the call.
+/// The result does not depend on the number of threads, and a row of `out` does not depend on how
+/// many other tokens are in the call.
 void matmul(std::span<float> out, std::span<const float> in, const WeightView& weights,
             std::size_t tokens, Activations activations, MatmulScratch& scratch, ThreadPool& pool);
 

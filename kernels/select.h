@@ -14,8 +14,9 @@ enum class TieRule
     HigherIndex // structural.md 1.5: the more recent entry
 };
 
-/// Indices, ascending, of the `count` largest scores. Equal scores are ordered by `second` (descending, may be
-/// empty), then by `ties`. NaN counts as -infinity. count >= scores.size() gives all.
+/// Indices, ascending, of the `count` largest scores. Equal scores are ordered by `second`
+/// (descending, may be empty), then by `ties`. NaN counts as -infinity. count >= scores.size()
+/// gives all.
 std::vector<std::uint32_t> selectTop(std::span<const float> scores, std::span<const float> second,
                                      std::size_t count, TieRule ties);
 

@@ -29,7 +29,8 @@ struct ModelAndMethod
 /// whole that fits its window with room for a conversation, the one with beacons uses them, other
 /// models use the engine's usual method, and a text that fits no longer is read in windows
 /// ("parallel-windows"). Another method for such a text, without a model, takes embeddedModel(),
-/// which also reads where the trained reader is missing or damaged. Throws engine::Error(NotFound) as embeddedModel() does.
+/// which also reads where the trained reader is missing or damaged. Throws engine::Error(NotFound)
+/// as embeddedModel() does.
 ModelAndMethod usualPreparation(const ModelAndMethod& chosen, std::string_view text);
 
 /// A stored choice that still holds: where the program has moved and the choice was a reader of its

@@ -24,8 +24,12 @@ DocumentPlan planOf(LoadedModel& model, const PromptTokens& prompts, std::string
     return makePlan(model, prompts, sample, tokens, options);
 }
 
+/// Empty for what is no file.
 std::string textOf(const std::filesystem::path& path)
 {
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(path, ignored))
+        return {};
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
 }

@@ -70,8 +70,9 @@ const BeaconParameters& LoadedModel::beacon()
     if (!path) {
         const std::string stem = m_info.path.stem().string();
         throw Error(ErrorCode::BadInput,
-                    m_info.name + " has no beacon parameters, which are trained for one model: "
-                                  "neither the folder " +
+                    m_info.name +
+                        " has no beacon parameters, which are trained for one model: "
+                        "neither the folder " +
                         stem + ".beacon nor the file " + stem +
                         ".beacon.safetensors lies beside it. Put one of them there, or choose "
                         "another method, for instance kvzip.");

@@ -6,8 +6,8 @@
 
 namespace kernels::cpu {
 
-/// A fixed set of worker threads for data-parallel loops. The calling thread works too, so a pool of
-/// one runs everything in the caller and starts no thread.
+/// A fixed set of worker threads for data-parallel loops. The calling thread works too, so a pool
+/// of one runs everything in the caller and starts no thread.
 class ThreadPool
 {
 public:
@@ -18,10 +18,10 @@ public:
 
     std::size_t threads() const;
 
-    /// Calls work(begin, end, thread) for disjoint ranges that cover [0, count), in pieces of at most `grain`
-    /// (at least 1), and returns when all are done. Which thread takes which piece is not fixed:
-    /// a piece's result must not depend on it. `thread` is in [0, threads()), for scratch memory.
-    /// Must not be called from inside `work`.
+    /// Calls work(begin, end, thread) for disjoint ranges that cover [0, count), in pieces of at
+    /// most `grain` (at least 1), and returns when all are done. Which thread takes which piece is
+    /// not fixed: a piece's result must not depend on it. `thread` is in [0, threads()), for
+    /// scratch memory. Must not be called from inside `work`.
     void parallelFor(std::size_t count, std::size_t grain,
                      const std::function<void(std::size_t, std::size_t, std::size_t)>& work);
 

@@ -87,7 +87,8 @@ engine::GgufWriter makeConstructedReader(std::istream& merges, const std::string
     writeShape(writer, variant);
     writeVocabulary(writer, vocabulary);
     writer.setString("tokenizer.chat_template", chatTemplate);
-    for (const ReaderTensor& tensor : readerTensors(vocabulary.begin, vocabulary.lineFeed, variant)) {
+    for (const ReaderTensor& tensor :
+         readerTensors(vocabulary.begin, vocabulary.lineFeed, variant)) {
         writeTensor(writer, tensor);
     }
     return writer;

@@ -60,14 +60,14 @@ inline constexpr double kUnrotatedDivisor = 1e12; // makes a pair stand still
 /// Logits in nats.
 inline constexpr double kLookBackLogit = 3000.0; // at the wanted distance
 inline constexpr double kLookBackBegin =
-    2760.0;                                   // at the begin, taken when that distance is missing
-inline constexpr double kIdleLogit = 60.0;    // heads without a task rest on the begin
-inline constexpr double kSignLogit = 144.0;   // each sign of the last three tokens
-inline constexpr double kFarLogit = 6.0;      // each sign of the five before
-inline constexpr double kDistanceLogit = 2.0; // each rotated pair: settles what is left of ties
-inline constexpr double kBeginLogit = 5040.0; // 35 signs: above 34 (one sign wrong), below 36
+    2760.0;                                     // at the begin, taken when that distance is missing
+inline constexpr double kIdleLogit = 60.0;      // heads without a task rest on the begin
+inline constexpr double kSignLogit = 144.0;     // each sign of the last three tokens
+inline constexpr double kFarLogit = 6.0;        // each sign of the five before
+inline constexpr double kDistanceLogit = 2.0;   // each rotated pair: settles what is left of ties
+inline constexpr double kBeginLogit = 5040.0;   // 35 signs: above 34 (one sign wrong), below 36
 inline constexpr std::size_t kMarkedTokens = 6; // heads that mark, each one token farther
-inline constexpr double kMarkLogit = 5184.0;  // of marking heads (ReaderVariant), all signs equal
-inline constexpr float kOutputGain = 16.0F;   // 12 * 16 * 0.9375 = 180 for the right token
+inline constexpr double kMarkLogit = 5184.0;    // of marking heads (ReaderVariant), all signs equal
+inline constexpr float kOutputGain = 16.0F;     // 12 * 16 * 0.9375 = 180 for the right token
 
 } // namespace resources

@@ -1,14 +1,14 @@
-// Logits and greedy continuations of tiny random models against llama.cpp (../shared/goldens/README.md).
+// Logits and greedy continuations of tiny random models against llama.cpp
+// (../shared/goldens/README.md).
 
 #include "engine/model/model.h"
-
-#include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <doctest/doctest.h>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 namespace {
@@ -27,7 +27,8 @@ std::vector<std::string> modelNames()
         names.push_back(std::string("llama-gqa-") + type);
         names.push_back(std::string("qwen2-") + type);
     }
-    for (const char* name : {"llama-mha-f32", "llama-linear-f32", "llama-yarn-f32", "llama-nemo-f32"})
+    for (const char* name :
+         {"llama-mha-f32", "llama-linear-f32", "llama-yarn-f32", "llama-nemo-f32"})
         names.emplace_back(name);
     return names;
 }
@@ -101,8 +102,8 @@ void compareRun(const std::string& name, const nlohmann::json& run, engine::Load
 }
 
 /// Greedy tokens after p160, up to the first step whose margin is too small to decide.
-void compareGreedy(const std::string& name, const nlohmann::json& golden, engine::LoadedModel& model,
-                   float tolerance)
+void compareGreedy(const std::string& name, const nlohmann::json& golden,
+                   engine::LoadedModel& model, float tolerance)
 {
     const auto& runs = golden["runs"];
     const auto run = std::ranges::find_if(runs, [](const auto& r) { return r["label"] == "p160"; });
@@ -147,9 +148,8 @@ TEST_CASE("logits and greedy tokens equal llama.cpp's within the stated toleranc
             const bool plain = name.ends_with("f32");
             const char* field = plain ? "logits" : (exact ? "logits_dequant" : "logits_native");
             const auto& tolerance = golden["tolerance"];
-            const float limit = exact || plain
-                                    ? 1e-3F
-                                    : tolerance["int8_activations_max_abs"].get<float>();
+            const float limit =
+                exact || plain ? 1e-3F : tolerance["int8_activations_max_abs"].get<float>();
             for (const auto& run : golden["runs"]) {
                 if (run.contains(field))
                     compareRun(name, run, *model, field, limit);
@@ -172,7 +172,8 @@ TEST_CASE("a model's tokenizer gives the golden prompt's tokens")
             if (!run.contains("text"))
                 continue;
             const auto text = run["text"].get<std::string>();
-            const auto ids = model->tokenizer().encode(text, engine::SpecialTokens::Parse, true).ids;
+            const auto ids =
+                model->tokenizer().encode(text, engine::SpecialTokens::Parse, true).ids;
             INFO(name);
             CHECK(ids == run["tokens"].get<std::vector<std::int32_t>>());
         }

@@ -158,6 +158,14 @@ TEST_CASE("Activation Beacon has a reader of its own, which answers from beacons
     CHECK(prepared.at("model") == "Epitome beacon reader");
     CHECK(prepared.at("kept_fraction") < 0.6);
     CHECK(library.result({"ask", document, "What is the pass key?"}).at("answer") == "48213");
+
+    // The same where that reader is chosen and no method.
+    const json models = library.result({"models"}).at("models");
+    const auto reader = std::ranges::find_if(
+        models, [](const json& each) { return each.at("name") == "Epitome beacon reader"; });
+    REQUIRE(reader != models.end());
+    CHECK(preparedWith(kLetter, {"--model", reader->at("path")}).at("method") ==
+          "activation-beacon");
 }
 
 TEST_CASE("the trained reader is listed beside the embedded one and answers from a document")

@@ -10,7 +10,8 @@ namespace tests {
 /// The constructed reader that the build made.
 std::shared_ptr<engine::LoadedModel> loadReader(unsigned threads = 2);
 
-/// A text of about `words` words in sentences that do not repeat, made by a small generator, with blank lines.
+/// A text of about `words` words in sentences that do not repeat, made by a small generator, with
+/// blank lines.
 std::string makeText(std::size_t words, std::uint32_t seed = 1);
 
 /// Runs a preparation to its end.
