@@ -100,8 +100,7 @@ def run(rank: int, options) -> None:
             torch.distributed.broadcast(share, 0)
         if share.item() == 0:
             break
-        for stepper, rate in zip(steppers, (options.muon_rate, options.rate)):
-            stepper.param_groups[0]["lr"] = rate * max(0.02, share.item())
+        train.set_rates(steppers, (options.muon_rate, options.rate), max(0.02, share.item()))
         for _ in range(options.rows // options.processes):
             row, weights, ratio = next(rows)
             with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -112,10 +111,7 @@ def run(rank: int, options) -> None:
             parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         if options.processes > 1:
             train.average(model.own(), options.processes)
-        torch.nn.utils.clip_grad_norm_(model.own(), 1.0)
-        for stepper in steppers:
-            stepper.step()
-            stepper.zero_grad(set_to_none=True)
+        train.advance(model.own(), steppers)
         step += 1
         if rank == 0 and step % REPORT == 0:
             report(step, sums, time.time() - begun)

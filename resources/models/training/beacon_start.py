@@ -96,16 +96,12 @@ def main() -> None:
         if passed > options.seconds:
             break
         share = min(1.0, (step + 1) / 10) * max(0.03, min(1.0, 1.4 * (1 - passed / options.seconds)))
-        for stepper, rate in zip(steppers, (options.muon_rate, options.rate)):
-            stepper.param_groups[0]["lr"] = rate * share
+        train.set_rates(steppers, (options.muon_rate, options.rate), share)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             found = errors(model, ids, options.window, ratio)
         # Heads that are far off shall not drown the others.
         (found / found.detach().clamp(min=1.0)).mean().backward()
-        torch.nn.utils.clip_grad_norm_(model.own(), 1.0)
-        for stepper in steppers:
-            stepper.step()
-            stepper.zero_grad(set_to_none=True)
+        train.advance(model.own(), steppers)
         recent[ratio] = 0.8 * recent.get(ratio, found.detach()) + 0.2 * found.detach()
         if (step + 1) % 30 == 0:
             heads = "\t".join(

@@ -92,18 +92,14 @@ def main() -> None:
         if passed > options.seconds:
             break
         share = min(1.0, (step + 1) / 20) * max(0.02, 1 - max(passed / options.seconds, step / options.steps))
-        for stepper, rate in zip(steppers, (options.muon_rate, options.rate)):
-            stepper.param_groups[0]["lr"] = rate * share
+        train.set_rates(steppers, (options.muon_rate, options.rate), share)
         length = options.lengths[step % len(options.lengths)]
         recipe = conversations.Recipe(length, curriculum.SKILLS)
         batch = conversations.make_batch(library, encoder, options.seed + 2000, step, recipe, options.tokens // length)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss, report = train.answer_loss(reader, pod.hidden, *map(torch.from_numpy, batch))
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
-        for stepper in steppers:
-            stepper.step()
-            stepper.zero_grad(set_to_none=True)
+        train.advance(reader.parameters(), steppers)
         sums = [a + b.item() for a, b in zip(sums, report)]
         count += 1
         if count == 10:

@@ -10,7 +10,6 @@ beacon shall keep there. Then no head needs more of the document than beacons ca
 """
 
 import argparse
-import os
 import random
 import time
 from pathlib import Path
@@ -104,6 +103,13 @@ class SpreadReader:
         return reader.norm(x)
 
 
+def answer_values(losses, right, weight, owners, ratio: int) -> torch.Tensor:
+    """Loss of the answers of rows of a ratio, shares of right tokens and of right first tokens."""
+    mine = (owners == ratio) & (weight >= 1)
+    first = mine & (weight == conversations.Recipe.opening_weights[0])
+    return torch.stack((losses[mine].mean(), right[mine].mean(), right[first].mean())).detach().nan_to_num()
+
+
 class Batches(torch.utils.data.Dataset):
     def __init__(self, library, options):
         self.library, self.options, self.encoder = library, options, None
@@ -168,26 +174,20 @@ def main() -> None:
         if passed > options.seconds:
             break
         share = min(1.0, (step + 1) / 30) * max(0.02, min(1, 2 * (1 - passed / options.seconds)))
-        for stepper, rate in zip(steppers, (options.muon_rate, options.rate)):
-            stepper.param_groups[0]["lr"] = rate * share
+        train.set_rates(steppers, (options.muon_rate, options.rate), share)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             hidden = spread.hidden(ids[:, :-1], ratios)
             kept = weights[:, :-1] > 0
             logits = reader.logits(hidden[kept]).float()
         wanted, weight = ids[:, 1:][kept], weights[:, :-1][kept]
         losses = F.cross_entropy(logits, wanted, reduction="none")
-        answers = weight >= 1
-        ((losses * weight).sum() / weight[answers].sum()).backward()
-        torch.nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
-        for stepper in steppers:
-            stepper.step()
-            stepper.zero_grad(set_to_none=True)
+        ((losses * weight).sum() / weight[weight >= 1].sum()).backward()
+        train.advance(reader.parameters(), steppers)
         owners = torch.tensor(ratios)[:, None].expand_as(kept)[kept]
-        right, first_mark = (logits.argmax(-1) == wanted).float(), weight == conversations.Recipe.opening_weights[0]
+        right = (logits.argmax(-1) == wanted).float()
         for ratio in set(ratios):
-            mine = (owners == ratio) & answers
-            values = torch.stack((losses[mine].mean(), right[mine].mean(), right[mine & first_mark].mean())).detach().nan_to_num()
-            sums[ratio], count[ratio] = sums.get(ratio, 0) + values, count.get(ratio, 0) + 1
+            sums[ratio] = sums.get(ratio, 0) + answer_values(losses, right, weight, owners, ratio)
+            count[ratio] = count.get(ratio, 0) + 1
         if (step + 1) % 20 == 0:
             text = "\t".join(f"{r}: " + " ".join(f"{v:.3f}" for v in (sums[r] / count[r]).tolist()) for r in sorted(sums))
             print(f"{step + 1}\t{text}\t{time.time() - begun:.0f}", flush=True)

@@ -90,6 +90,20 @@ def average(parameters, processes: int) -> None:
         gradient.copy_(mean.view_as(gradient) / processes)
 
 
+def set_rates(steppers, rates, share: float) -> None:
+    """For optimizers with one group of parameters each."""
+    for stepper, rate in zip(steppers, rates):
+        stepper.param_groups[0]["lr"] = rate * share
+
+
+def advance(parameters, steppers) -> None:
+    """One step along clipped gradients, which are then forgotten."""
+    torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+    for stepper in steppers:
+        stepper.step()
+        stepper.zero_grad(set_to_none=True)
+
+
 def save(path: Path, model, optimizers_, step: int) -> None:
     state = {
         "shape": model.shape.dictionary(), "model": model.state_dict(), "step": step,
