@@ -110,7 +110,8 @@ void PrepareDialog::showMethod()
     if (method == methods.end()) {
         m_description->setText(
             tr("What Epitome's own trained reader reads, and any text longer than its model's "
-               "window, is kept whole. Of everything else %1 keeps the share below.")
+               "window, is kept whole. Of everything else %1, or the reader's own beacons where it "
+               "comes with them, keeps the share below.")
                 .arg(QString::fromStdString(engine::PrepareOptions{}.method)));
     } else {
         m_description->setText(tr("%1\n%2").arg(QString::fromStdString(method->description),

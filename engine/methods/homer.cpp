@@ -18,6 +18,7 @@
 #include "engine/kv/byte_stream.h"
 #include "engine/methods/homer_rows.h"
 #include "engine/methods/homer_sampler.h"
+#include "engine/methods/homer_significance.h"
 #include "engine/methods/method.h"
 #include "kernels/select.h"
 
@@ -25,6 +26,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace engine {
 namespace {
@@ -63,8 +65,12 @@ public:
     explicit HomerMethod(const DocumentPlan& plan)
         : m_plan(plan)
         , m_suffix(suffixOf(plan))
+        , m_affixes{plan.prefixRows(), plan.documentRows(),
+                    static_cast<std::uint32_t>(m_suffix.size())}
         , m_schedule(scheduleOf(plan))
         , m_sampler(m_plan, chunkLength(plan))
+        , m_significance{plan.setting("carry") != 0,
+                         static_cast<std::uint32_t>(plan.setting("pool"))}
     {
         m_bias.layers = plan.layers;
         if (!plan.biasTable.empty())
@@ -83,7 +89,7 @@ public:
             return std::nullopt;
         const HomerNode& node = m_schedule.nodes[m_node];
         if (node.height == 0)
-            m_rows = chunkRows(node);
+            m_rows = chunkRows(m_affixes, node.begin, node.end, suffixPosition());
         Job job;
         job.phase = "Reading";
         job.tokens = tokensOf(m_rows.ids);
@@ -120,8 +126,13 @@ public:
         const std::uint32_t wanted = m_schedule.nodes[m_node].kept;
         m_kept.resize(step.rows.size());
         std::iota(m_kept.begin(), m_kept.end(), 0U);
+        if (wanted == m_kept.size() && !m_significance.carries)
+            return;
+        std::vector<float> scores = significance(step, scorer);
+        if (m_significance.carries)
+            m_carried = scores;
         if (wanted < m_kept.size())
-            m_kept = kernels::cpu::selectTop(significance(step, scorer), {}, wanted,
+            m_kept = kernels::cpu::selectTop(ranked(std::move(scores)), {}, wanted,
                                              kernels::cpu::TieRule::HigherIndex);
     }
 
@@ -147,6 +158,8 @@ public:
         writer.putArray(std::span<const std::uint32_t>(m_kept));
         writer.putArray(std::span<const float>(m_rows.hidden));
         writer.put(static_cast<std::uint32_t>(m_noNumbers));
+        if (m_significance.carries)
+            writer.putArray(std::span<const float>(m_carried));
         return writer.take();
     }
 
@@ -157,6 +170,8 @@ public:
         m_kept = reader.getArray<std::uint32_t>("kept rows");
         m_rows.hidden = reader.getArray<float>("hidden rows");
         m_noNumbers = reader.get<std::uint32_t>("scores");
+        if (m_significance.carries)
+            m_carried = reader.getArray<float>("significance");
         reader.expectEnd();
         const bool isSample = !job.keepsKv;
         const std::size_t kept = isSample ? 0 : m_schedule.nodes[m_node].kept;
@@ -165,7 +180,8 @@ public:
         if (m_kept.size() != kept || !isAscending ||
             (!m_kept.empty() && m_kept.back() >= job.tokens.size()) ||
             m_rows.hidden.size() != (job.layerEnd < m_plan.layers ? kept * m_plan.width : 0) ||
-            sample.size() != (isSample ? job.tokens.size() * m_plan.layers : 0))
+            sample.size() != (isSample ? job.tokens.size() * m_plan.layers : 0) ||
+            m_carried.size() != (m_significance.carries && !isSample ? job.tokens.size() : 0))
             reader.fail("method state");
         m_sampler.restore(std::move(sample));
     }
@@ -178,14 +194,14 @@ public:
         }
         const HomerNode& node = m_schedule.nodes[m_node];
         m_doneCost += costOf(node);
+        m_rows.significance = std::exchange(m_carried, {});
         keepRows(m_rows, store, m_schedule.layerEnd(node.height), m_kept);
         if (m_schedule.waits(m_node)) {
             m_waiting.push_back(std::move(m_rows));
             m_rows = {};
         } else if (node.isRight) {
             m_rows = mergeRows(std::move(m_waiting.back()), std::move(m_rows), store,
-                               m_schedule.layerEnd(node.height), m_plan.prefixRows(),
-                               static_cast<std::uint32_t>(m_suffix.size()));
+                               m_schedule.layerEnd(node.height), m_affixes);
             m_waiting.pop_back();
         }
         if (++m_node == m_schedule.nodes.size())
@@ -204,8 +220,9 @@ public:
     std::size_t scoreBytes() const override
     {
         std::size_t floats = m_bias.values.capacity() + m_rows.hidden.capacity();
+        floats += m_rows.significance.capacity() + m_carried.capacity();
         for (const HomerRows& rows : m_waiting)
-            floats += rows.hidden.capacity();
+            floats += rows.hidden.capacity() + rows.significance.capacity();
         return floats * sizeof(float);
     }
 
@@ -259,17 +276,25 @@ private:
 
     std::vector<float> significance(const LayerStep& step, Scorer& scorer)
     {
-        std::vector<float> scores = lastRowScores(step, scorer);
-        const std::int32_t last = step.positions.back();
-        for (std::size_t row = 0; row < scores.size(); ++row) {
-            if (isAffix(m_rows.ids[row]))
-                scores[row] = std::numeric_limits<float>::infinity();
-            else if (std::isnan(scores[row]))
-                ++m_noNumbers; // counts as the smallest
-            else
-                scores[row] -=
-                    m_bias.at(step.layer, static_cast<std::size_t>(last - step.positions[row]));
-        }
+        std::vector<float> logits = lastRowScores(step, scorer);
+        for (std::size_t row = 0; row < logits.size(); ++row)
+            m_noNumbers += std::isnan(logits[row]) && !isAffix(m_rows.ids[row]) ? 1U : 0U;
+        return m_significance.calibrated(std::move(logits), m_bias, step.layer, step.positions,
+                                         m_rows.significance);
+    }
+
+    /// What rows are kept by: prefix and suffix always.
+    std::vector<float> ranked(std::vector<float> scores) const
+    {
+        const auto setAffix = [&](float value) {
+            for (std::size_t row = 0; row < scores.size(); ++row) {
+                if (isAffix(m_rows.ids[row]))
+                    scores[row] = value;
+            }
+        };
+        setAffix(-std::numeric_limits<float>::infinity()); // no neighbour gains by them
+        scores = m_significance.pooled(std::move(scores), m_rows.ids);
+        setAffix(std::numeric_limits<float>::infinity());
         return scores;
     }
 
@@ -283,23 +308,6 @@ private:
     std::int32_t suffixPosition() const
     {
         return static_cast<std::int32_t>(m_plan.prefixRows() + m_schedule.chunk);
-    }
-
-    /// The suffix of a short last chunk stands where that of the others does.
-    HomerRows chunkRows(const HomerNode& node) const
-    {
-        HomerRows rows;
-        const auto add = [&](std::uint32_t id, std::uint32_t position) {
-            rows.ids.push_back(id);
-            rows.positions.push_back(static_cast<std::int32_t>(position));
-        };
-        for (std::uint32_t i = 0; i < m_plan.prefixRows(); ++i)
-            add(i, i);
-        for (std::uint32_t i = node.begin; i < node.end; ++i)
-            add(m_plan.prefixRows() + i, m_plan.prefixRows() + i - node.begin);
-        for (std::uint32_t i = 0; i < m_suffix.size(); ++i)
-            add(m_plan.totalRows() + i, static_cast<std::uint32_t>(suffixPosition()) + i);
-        return rows;
     }
 
     std::vector<std::int32_t> tokensOf(std::span<const std::uint32_t> ids) const
@@ -343,12 +351,15 @@ private:
 
     DocumentPlan m_plan;
     std::vector<std::int32_t> m_suffix;
+    HomerAffixes m_affixes;
     HomerSchedule m_schedule;
     HomerBias m_bias;
     HomerSampler m_sampler;
-    std::string m_keptAs;   // the key of a table that others may use, once it is measured
-    std::size_t m_node = 0; // at work
-    HomerRows m_rows;       // of it
+    HomerSignificance m_significance;
+    std::vector<float> m_carried; // significance of the rows at work, for the nodes above
+    std::string m_keptAs;         // the key of a table that others may use, once it is measured
+    std::size_t m_node = 0;       // at work
+    HomerRows m_rows;             // of it
     std::vector<std::uint32_t> m_kept; // of its rows
     std::vector<HomerRows> m_waiting;  // finished left brothers, the highest first
     double m_doneCost = 0;
@@ -367,12 +378,14 @@ MethodEntry homerMethod()
                         "most one chunk; made for a question that is known.",
          .source = "Song et al. 2024, arXiv 2404.10308",
          .queryAgnostic = false,
-         .parameters = {{"chunk", "longest chunk; 0: half the window (tokens)", 0, 1 << 20, 0},
-                        {"warm-up",
-                         "layers before the first merge; -1: three eighths or what fits (layers)",
-                         -1, 1024, -1},
-                        {"samples", "pieces of the document that the bias is measured on (pieces)",
-                         0, 1000, 8}}},
+         .parameters =
+             {{"chunk", "longest chunk; 0: half the window (tokens)", 0, 1 << 20, 0},
+              {"warm-up", "layers before the first merge; -1: three eighths or what fits (layers)",
+               -1, 1024, -1},
+              {"samples", "pieces of the document that the bias is measured on (pieces)", 0, 1000,
+               8},
+              {"pool", "neighbours that stay with a token that is looked at (tokens)", 0, 1024, 0},
+              {"carry", "1: what earlier layers looked at counts in later merges", 0, 1, 0}}},
         [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
             return std::make_unique<HomerMethod>(plan);
         }};

@@ -52,6 +52,23 @@ std::vector<float> mergeHidden(std::vector<float> left, std::vector<float> right
 
 } // namespace
 
+HomerRows chunkRows(const HomerAffixes& affixes, std::uint32_t begin, std::uint32_t end,
+                    std::int32_t suffixPosition)
+{
+    HomerRows rows;
+    const auto add = [&](std::uint32_t id, std::uint32_t position) {
+        rows.ids.push_back(id);
+        rows.positions.push_back(static_cast<std::int32_t>(position));
+    };
+    for (std::uint32_t i = 0; i < affixes.prefix; ++i)
+        add(i, i);
+    for (std::uint32_t i = begin; i < end; ++i)
+        add(affixes.prefix + i, affixes.prefix + i - begin);
+    for (std::uint32_t i = 0; i < affixes.suffix; ++i)
+        add(affixes.prefix + affixes.document + i, static_cast<std::uint32_t>(suffixPosition) + i);
+    return rows;
+}
+
 void keepRows(HomerRows& rows, KvStore& store, std::uint32_t layerEnd,
               std::span<const std::uint32_t> kept)
 {
@@ -61,11 +78,15 @@ void keepRows(HomerRows& rows, KvStore& store, std::uint32_t layerEnd,
                 [&](KvList& list) { keepLast(list, rows.count(), kept, store.shape().headDim); });
     rows.ids = pick(rows.ids, kept);
     rows.positions = pick(rows.positions, kept);
+    if (!rows.significance.empty())
+        rows.significance = pick(rows.significance, kept);
 }
 
 HomerRows mergeRows(HomerRows left, HomerRows right, KvStore& store, std::uint32_t layerEnd,
-                    std::uint32_t prefix, std::uint32_t suffix)
+                    const HomerAffixes& affixes)
 {
+    const std::uint32_t prefix = affixes.prefix;
+    const std::uint32_t suffix = affixes.suffix;
     const std::uint32_t both = left.count() + right.count();
     const std::uint32_t leftSuffix = left.count() - suffix;
     std::vector<std::uint32_t> kept(both);
@@ -84,8 +105,11 @@ HomerRows mergeRows(HomerRows left, HomerRows right, KvStore& store, std::uint32
                                 suffix * width);
     std::ranges::copy(right.ids, std::back_inserter(left.ids));
     std::ranges::copy(right.positions, std::back_inserter(left.positions));
+    std::ranges::copy(right.significance, std::back_inserter(left.significance));
     merged.ids = pick(left.ids, kept);
     merged.positions = pick(left.positions, kept);
+    if (!left.significance.empty())
+        merged.significance = pick(left.significance, kept);
     return merged;
 }
 

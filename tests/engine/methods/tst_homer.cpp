@@ -89,7 +89,8 @@ TEST_CASE("H6: the affix ends as the plain mean over all chunks, and equal ones 
     KvStore store(kShape, KvType::F32);
     // Chunks of one prefix, two context and one suffix row with the chunk's number in every place.
     const auto chunk = [&](float value, std::uint32_t first) {
-        HomerRows rows{{0, first, first + 1, 99}, {0, 1, 2, 3}, std::vector<float>(4 * 2, value)};
+        HomerRows rows{
+            {0, first, first + 1, 99}, {0, 1, 2, 3}, std::vector<float>(4 * 2, value), {}};
         const std::uint32_t order = store.appendRows(rows.positions, Role::Document);
         const std::vector<float> kv(std::size_t{4} * kShape.headDim, value);
         const std::vector<std::uint32_t> orders{order, order + 1, order + 2, order + 3};
@@ -98,7 +99,7 @@ TEST_CASE("H6: the affix ends as the plain mean over all chunks, and equal ones 
         return rows;
     };
     const auto merge = [&](HomerRows left, HomerRows right) {
-        return mergeRows(std::move(left), std::move(right), store, kShape.layers, 1, 1);
+        return mergeRows(std::move(left), std::move(right), store, kShape.layers, {1, 0, 1});
     };
     HomerRows first = chunk(1, 1);
     HomerRows left = merge(std::move(first), chunk(2, 3));
@@ -304,6 +305,11 @@ TEST_CASE("stopped after any job, a preparation goes on to the same bits")
     const std::string text = tests::makeText(800);
     PrepareOptions options = homerOptions();
     options.question = "What follows \"The gardener number\"?";
+    SUBCASE("as published") {}
+    SUBCASE("with significance that is carried on and shared with neighbours")
+    {
+        options.settings = {{"carry", 1}, {"pool", 4}};
+    }
     Preparation whole(model, text, options);
     std::vector<std::vector<std::byte>> pieces;
     bool more = true;
