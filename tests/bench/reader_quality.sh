@@ -2,7 +2,7 @@
 # reader_quality.sh PROGRAM BOOK FOLDER [THREADS]: makes the tables of the trained reader in docs/quality.md anew.
 #
 # BOOK is a text that the reader was not trained on (see resources/models/READER.md). Runs `epitome eval` into FOLDER and puts
-# the tables between the marks. Takes about an hour on one core; started again it goes on where it stopped.
+# the tables between the marks. Takes an hour and a half on one core; started again it goes on where it stopped.
 set -eu
 program=$1
 book=$2
@@ -37,15 +37,15 @@ questions=2
 evaluate beacons-short --lengths 1000 --documents 100 --keep 0.5,0.25,0.125 --methods full,kvzip,activation-beacon
 model=reader
 questions=10
-evaluate window --lengths 3900 --documents 20 --keep 0.5,0.1,0.05 --methods kvzip
-evaluate window --lengths 3900 --documents 20 --keep 0.25 \
-    --methods streaming-llm,gemfilter,snapkv,expected-attention,keydiff,random
-evaluate window --lengths 3900 --documents 20 --keep 0.5,0.1,0.05 \
-    --methods keydiff,expected-attention,snapkv,streaming-llm,random
-evaluate window --lengths 3900 --documents 20 --keep 0.25 \
-    --methods kvzip-plus,compactor,pyramidkv,tova,h2o,observed-attention,knorm,lm-infinite,quest,minference
+evaluate window --lengths 3900 --documents 20 --methods gemfilter,quest,minference,pod,cla
+for methods in kvzip kvzip-head,duo-attention expected-attention,snapkv,pyramidkv,tova keydiff,knorm,random \
+    streaming-llm,lm-infinite,window,llmlingua observed-attention,h2o compactor,kvzip-plus; do
+    evaluate window --lengths 3900 --documents 20 --keep 0.5,0.25,0.1,0.05 --methods "$methods"
+done
+tasks=needle
+evaluate homer --lengths 16000 --documents 10 --keep 0.25 --methods homer --with-question --set pool=16 --set carry=1 --set samples=0
 
-for name in window beacons beacons-short exact beyond two all stretched; do
+for name in window beacons beacons-short exact beyond homer two all stretched; do
     sed 's/^## /#### /' "$folder/$name/table.md"
     echo
 done > "$folder/tables.md"
