@@ -32,6 +32,7 @@ class Recipe:
     cut_tokens: tuple[int, int] = (2, 6)
     # Of the first tokens of an answer, where its place has to be found; the others, mere copying, have 1.
     opening_weights: tuple[float, ...] = (3.0, 4.0, 2.0)
+    fork_weight: float = 1.0  # of tokens behind three that go on otherwise elsewhere in the document
 
 
 def make_document(library: Library, rng: random.Random, recipe: Recipe, characters: int) -> Document:
@@ -78,6 +79,22 @@ def opening(encoder: Encoder, document: str, system: str) -> list[int]:
     return [*ids, tokens.USER, *encoder.ids(document), *encoder.ids("\n\n")]
 
 
+def continuations(ids: list[int]) -> dict[tuple, set[int]]:
+    """What stands behind each three tokens."""
+    behind = {}
+    for place in range(3, len(ids)):
+        behind.setdefault(tuple(ids[place - 3 : place]), set()).add(ids[place])
+    return behind
+
+
+def weights_of(answer: list[int], recipe: Recipe, behind: dict[tuple, set[int]]) -> list[float]:
+    marks = [*recipe.opening_weights, *[1.0] * len(answer)][: len(answer)]
+    for place in range(len(recipe.opening_weights), len(answer)):
+        if len(behind.get(tuple(answer[place - 3 : place]), ())) > 1:
+            marks[place] = recipe.fork_weight
+    return marks
+
+
 def question_ids(encoder: Encoder, question: str, first: bool) -> list[int]:
     head = [] if first else [tokens.USER]
     return [*head, *encoder.ids(question), tokens.END, tokens.ASSISTANT]
@@ -101,6 +118,7 @@ def try_row(library: Library, encoder: Encoder, rng: random.Random, recipe: Reci
     ids = opening(encoder, document.text(), system)
     if len(ids) > recipe.length * 0.9:
         return None
+    behind = continuations(ids)
     weights = [recipe.text_weight if rng.random() < 0.1 else 0.0 for _ in ids]
     names, shares = zip(*recipe.skills.items())
     first, misses, answers = True, 0, []
@@ -122,8 +140,7 @@ def try_row(library: Library, encoder: Encoder, rng: random.Random, recipe: Reci
         answers.append((name, len(ids) + len(question), len(ids) + len(question) + len(answer)))
         ids += question + answer
         # weights[i] belongs to ids[i + 1]: the assistant's mark predicts the first token of the answer.
-        marks = [*recipe.opening_weights, *[1.0] * len(answer)][: len(answer)]
-        weights += [0.0] * (len(question) - 1) + marks + [0.0]
+        weights += [0.0] * (len(question) - 1) + weights_of(answer, recipe, behind) + [0.0]
         first = False
     weights = weights[: len(ids)]
     padding = recipe.length - len(ids)
