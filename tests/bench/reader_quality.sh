@@ -2,7 +2,7 @@
 # reader_quality.sh PROGRAM BOOK FOLDER [THREADS]: makes the tables of the trained reader in docs/quality.md anew.
 #
 # BOOK is a text that the reader was not trained on (see resources/models/READER.md). Runs `epitome eval` into FOLDER and puts
-# the tables between the marks. Takes an hour and a half on one core; started again it goes on where it stopped.
+# the tables between the marks. Takes some three hours on one core; started again it goes on where it stopped.
 set -eu
 program=$1
 book=$2
