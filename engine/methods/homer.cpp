@@ -13,7 +13,7 @@
 // Deviations: grouped heads are scored with their own keys; the scores are freed from a bias table
 // that is measured on a document, once for a model (PrepareOptions::biasTables); a node without a
 // brother is not cut; of equal scores the later token stays. The root keeps what the budget says,
-// at most a chunk.
+// at most a chunk. The settings carry and pool change the order of the rows (homer_significance.h).
 
 #include "engine/kv/byte_stream.h"
 #include "engine/methods/homer_rows.h"
@@ -219,8 +219,8 @@ public:
 
     std::size_t scoreBytes() const override
     {
-        std::size_t floats = m_bias.values.capacity() + m_rows.hidden.capacity();
-        floats += m_rows.significance.capacity() + m_carried.capacity();
+        std::size_t floats = m_bias.values.capacity() + m_carried.capacity() +
+                             m_rows.hidden.capacity() + m_rows.significance.capacity();
         for (const HomerRows& rows : m_waiting)
             floats += rows.hidden.capacity() + rows.significance.capacity();
         return floats * sizeof(float);

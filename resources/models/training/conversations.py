@@ -88,6 +88,7 @@ def continuations(ids: list[int]) -> dict[tuple, set[int]]:
 
 
 def weights_of(answer: list[int], recipe: Recipe, behind: dict[tuple, set[int]]) -> list[float]:
+    """How much each token of an answer counts: where a place has to be found, and where the way forks."""
     marks = [*recipe.opening_weights, *[1.0] * len(answer)][: len(answer)]
     for place in range(len(recipe.opening_weights), len(answer)):
         if len(behind.get(tuple(answer[place - 3 : place]), ())) > 1:

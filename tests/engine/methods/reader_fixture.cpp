@@ -57,4 +57,12 @@ engine::Answer ask(const std::shared_ptr<engine::LoadedModel>& model,
     return conversation.ask(question, {.maxTokens = 60}, {});
 }
 
+std::vector<std::uint32_t> rowsOf(const engine::KvList& list)
+{
+    std::vector<std::uint32_t> rows;
+    for (std::uint32_t entry = 0; entry < list.length(); ++entry)
+        rows.push_back(list.row(entry));
+    return rows;
+}
+
 } // namespace tests

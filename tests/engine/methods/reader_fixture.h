@@ -1,9 +1,12 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/kv/kv_store.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace tests {
 
@@ -23,5 +26,8 @@ std::shared_ptr<const engine::Context> prepare(const std::shared_ptr<engine::Loa
 engine::Answer ask(const std::shared_ptr<engine::LoadedModel>& model,
                    const std::shared_ptr<const engine::Context>& context,
                    const std::string& question);
+
+/// The row that each entry of a list stands for, in order.
+std::vector<std::uint32_t> rowsOf(const engine::KvList& list);
 
 } // namespace tests

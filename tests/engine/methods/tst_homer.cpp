@@ -44,14 +44,6 @@ std::vector<std::vector<std::byte>> payload(const Context& context)
     return segments;
 }
 
-std::vector<std::uint32_t> rowsOf(const KvList& list)
-{
-    std::vector<std::uint32_t> rows;
-    for (std::uint32_t i = 0; i < list.length(); ++i)
-        rows.push_back(list.row(i));
-    return rows;
-}
-
 } // namespace
 
 TEST_CASE("H4, H5: all lists hold the same tokens, prefix first, positions below a chunk")
@@ -61,10 +53,10 @@ TEST_CASE("H4, H5: all lists hold the same tokens, prefix first, positions below
     const ContextInfo& info = contextInfo(*context);
     REQUIRE(info.tokens > 2 * kWindow);
     const KvStore& store = context->store();
-    const std::vector<std::uint32_t> rows = rowsOf(store.list(0, 0));
+    const std::vector<std::uint32_t> rows = tests::rowsOf(store.list(0, 0));
     for (std::uint32_t layer = 0; layer < info.layers; ++layer) {
         for (std::uint32_t head = 0; head < info.kvHeads; ++head)
-            CHECK(rowsOf(store.list(layer, head)) == rows);
+            CHECK(tests::rowsOf(store.list(layer, head)) == rows);
     }
     CHECK(std::ranges::adjacent_find(rows, std::greater_equal()) == rows.end());
     for (std::uint32_t i = 0; i < info.prefixTokens; ++i)

@@ -44,11 +44,7 @@ PrepareOptions optionsOf(const std::string& method)
 
 std::vector<std::uint32_t> rowsOf(const Context& context, std::uint32_t layer, std::uint32_t head)
 {
-    const KvList& list = context.store().list(layer, head);
-    std::vector<std::uint32_t> rows;
-    for (std::uint32_t entry = 0; entry < list.length(); ++entry)
-        rows.push_back(list.row(entry));
-    return rows;
+    return tests::rowsOf(context.store().list(layer, head));
 }
 
 std::uint64_t pageBytes(const Context& context)
