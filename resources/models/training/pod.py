@@ -94,7 +94,7 @@ def main() -> None:
         share = min(1.0, (step + 1) / 20) * max(0.02, 1 - max(passed / options.seconds, step / options.steps))
         train.set_rates(steppers, (options.muon_rate, options.rate), share)
         length = options.lengths[step % len(options.lengths)]
-        recipe = conversations.Recipe(length, curriculum.SKILLS)
+        recipe = conversations.Recipe(length, curriculum.OPENINGS, **curriculum.LONG_DOCUMENTS)
         batch = conversations.make_batch(library, encoder, options.seed + 2000, step, recipe, options.tokens // length)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss, report = train.answer_loss(reader, pod.hidden, *map(torch.from_numpy, batch))
