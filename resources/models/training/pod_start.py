@@ -27,7 +27,8 @@ from model import Reader, rotate, rotation
 from pod import PodReader
 from surroundings import regression
 
-LOOKED_THROUGH = ((2, 0), (0, 1))  # layers and KV heads
+# Layers and KV heads.
+LOOKED_THROUGH = ((2, 0), (0, 1))
 NEEDLESS = (1, 0)
 NEAR = (3, 1)
 OUTWEIGHS = 20.0  # in units of the softmax
@@ -36,13 +37,13 @@ RECENT, SINKS = 256, 16
 
 @dataclass
 class Example:
-    """Rows of a document, and how the head of the next layer attends from them: its 16 largest shares."""
+    """Rows of a document, and how the head of the next layer attends from them: its 16 largest shares of each row."""
 
     seen: torch.Tensor  # by the layer that learns, (length, width)
     rows: torch.Tensor
     distant: torch.Tensor  # (rows, length): keys whose logits come from the layer that learns
     near: torch.Tensor  # (2, rows): log of the sum over the other keys, whose logits are its own
-    keys: torch.Tensor  # (2, rows, 16)
+    keys: torch.Tensor  # (2, rows, 16): their places, as of the following
     shares: torch.Tensor
     logits: torch.Tensor
 
@@ -52,7 +53,7 @@ def seen_by(model: Reader, ids: torch.Tensor, layers: tuple[int, ...]) -> list[t
     """What the attention of each of the layers gets, (rows, length, width)."""
     cos, sin = rotation(model.shape, torch.arange(ids.shape[1]))
     x, seen = model.embedding(ids), []
-    for index, layer in enumerate(model.layers):
+    for index, layer in enumerate(model.layers[: max(layers) + 1]):
         if index in layers:
             seen.append(layer.attention_norm(x))
         x = layer(x, cos, sin)
