@@ -1,5 +1,6 @@
 #include "app/cli/commands.h"
 #include "app/jobs/model_places.h"
+#include "engine/eval/answers.h"
 #include "engine/eval/results.h"
 #include "engine/eval/scoring.h"
 
@@ -91,8 +92,10 @@ class Cells
 public:
     Cells(const EvalArguments& arguments, const std::string& setup)
     {
-        if (!arguments.out.empty())
-            m_results.emplace(arguments.out, setup, arguments.resume);
+        if (arguments.out.empty())
+            return;
+        m_results.emplace(arguments.out, setup, arguments.resume);
+        m_answers.emplace(arguments.out);
     }
 
     bool has(const engine::EvalUnit& unit, const std::vector<std::string>& tasks,
@@ -100,12 +103,15 @@ public:
     {
         return m_results && m_results->has(unit, tasks, documents);
     }
-    void append(const std::vector<engine::EvalCell>& cells)
+    void append(const engine::EvalUnitResult& result)
     {
+        // Answers first: a unit counts as done when its cells are there.
+        if (m_answers)
+            m_answers->replace(result.answers);
         if (m_results)
-            m_results->append(cells);
+            m_results->append(result.cells);
         else
-            m_cells.insert(m_cells.end(), cells.begin(), cells.end());
+            m_cells.insert(m_cells.end(), result.cells.begin(), result.cells.end());
     }
     void writeTable(const std::string& machine) const
     {
@@ -119,6 +125,7 @@ public:
 
 private:
     std::optional<engine::EvalResults> m_results;
+    std::optional<engine::EvalAnswerFile> m_answers;
     std::vector<engine::EvalCell> m_cells;
 };
 
@@ -169,7 +176,7 @@ void evaluate(const CommonOptions& common, const EvalArguments& arguments)
     output.line(engine::evalMarkdown(cells.all(), setup, machine));
     if (!arguments.out.empty())
         output.line("Written to " + (std::filesystem::path(arguments.out) / "table.md").string() +
-                    " and results.csv; " + std::to_string(skipped) + " of " +
+                    ", results.csv and answers.csv; " + std::to_string(skipped) + " of " +
                     std::to_string(units.size()) + " runs were there already.");
 }
 

@@ -89,6 +89,23 @@ public:
         }
     }
 
+    EvalUnitResult result() { return {cells(), std::move(m_answers)}; }
+
+    EvalUnitResult refused(const std::string& reason) const
+    {
+        std::vector<EvalCell> cells = m_cells;
+        for (EvalCell& cell : cells) {
+            cell.documents = m_options.documents;
+            cell.questions = 0;
+            cell.exact = 0;
+            cell.f1 = 0;
+            cell.askSeconds = 0;
+            cell.refusal = reason;
+        }
+        return {std::move(cells), {}};
+    }
+
+private:
     std::vector<EvalCell> cells() const
     {
         std::vector<EvalCell> cells = m_cells;
@@ -106,21 +123,6 @@ public:
         return cells;
     }
 
-    std::vector<EvalCell> refused(const std::string& reason) const
-    {
-        std::vector<EvalCell> cells = m_cells;
-        for (EvalCell& cell : cells) {
-            cell.documents = m_options.documents;
-            cell.questions = 0;
-            cell.exact = 0;
-            cell.f1 = 0;
-            cell.askSeconds = 0;
-            cell.refusal = reason;
-        }
-        return cells;
-    }
-
-private:
     void report(const std::string& phase, double fraction) const
     {
         if (m_onProgress)
@@ -151,7 +153,7 @@ private:
     }
 
     void ask(const std::shared_ptr<const Context>& context, const EvalQuestion& question,
-             EvalCell& cell) const
+             EvalCell& cell)
     {
         const auto start = std::chrono::steady_clock::now();
         Conversation conversation(m_model, context);
@@ -161,8 +163,11 @@ private:
             AskOptions options;
             options.maxTokens = tokensOf(part.accepted) + kSpareTokens;
             const std::string text = conversation.ask(part.question, options, {}).text;
-            allExact = isExact(text, part.accepted) && allExact;
-            f1 += tokenF1(text, part.accepted);
+            m_answers.push_back({m_unit, question.task, m_number, part.question,
+                                 part.accepted.front(), text, isExact(text, part.accepted),
+                                 tokenF1(text, part.accepted)});
+            allExact = m_answers.back().isExact && allExact;
+            f1 += m_answers.back().f1;
         }
         ++cell.questions;
         cell.exact += allExact ? 1 : 0;
@@ -188,6 +193,7 @@ private:
     const EvalUnit& m_unit;
     const std::function<void(const EvalProgress&)>& m_onProgress;
     std::vector<EvalCell> m_cells;
+    std::vector<EvalAnswer> m_answers;
     std::uint32_t m_number = 0;
     std::uint32_t m_prepared = 0; // contexts, over which these are summed
     std::uint64_t m_tokens = 0;
@@ -239,10 +245,9 @@ std::vector<std::string> evalTaskIds(const EvalOptions& options)
     return ids;
 }
 
-std::vector<EvalCell> runEvalUnit(const std::shared_ptr<LoadedModel>& model,
-                                  SharedReadings& readings, const EvalOptions& options,
-                                  const EvalUnit& unit,
-                                  const std::function<void(const EvalProgress&)>& onProgress)
+EvalUnitResult runEvalUnit(const std::shared_ptr<LoadedModel>& model, SharedReadings& readings,
+                           const EvalOptions& options, const EvalUnit& unit,
+                           const std::function<void(const EvalProgress&)>& onProgress)
 {
     readings.beginLength(unit.length);
     UnitRun run(model, readings, options, unit, onProgress);
@@ -258,7 +263,7 @@ std::vector<EvalCell> runEvalUnit(const std::shared_ptr<LoadedModel>& model,
             return run.refused(error.what());
         }
     }
-    return run.cells();
+    return run.result();
 }
 
 } // namespace engine

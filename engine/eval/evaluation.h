@@ -58,6 +58,25 @@ struct EvalUnit
     double keep = 1;
 };
 
+/// One question of a unit and what was said to it.
+struct EvalAnswer
+{
+    EvalUnit unit;
+    std::string task;
+    std::uint32_t document = 0; // from 0
+    std::string question;
+    std::string wanted; // the first of what is accepted
+    std::string said;
+    bool isExact = false;
+    double f1 = 0;
+};
+
+struct EvalUnitResult
+{
+    std::vector<EvalCell> cells;     // one for each task
+    std::vector<EvalAnswer> answers; // in the order of asking; none when the method refused
+};
+
 struct EvalProgress
 {
     EvalUnit unit;
@@ -72,12 +91,11 @@ std::vector<EvalUnit> evalUnits(const EvalOptions& options);
 /// The tasks that the options describe. Throws BadInput.
 std::vector<std::string> evalTaskIds(const EvalOptions& options);
 
-/// Runs one unit through the engine's public interface and returns a cell for each task. A method
-/// that refuses the document gives cells with its reason. Throws Error for what no method is to
-/// blame for. readings: of the same model, shared by the units.
-std::vector<EvalCell> runEvalUnit(const std::shared_ptr<LoadedModel>& model,
-                                  SharedReadings& readings, const EvalOptions& options,
-                                  const EvalUnit& unit,
-                                  const std::function<void(const EvalProgress&)>& onProgress);
+/// Runs one unit through the engine's public interface. A method that refuses the document gives
+/// cells with its reason. Throws Error for what no method is to blame for. readings: of the same
+/// model, shared by the units.
+EvalUnitResult runEvalUnit(const std::shared_ptr<LoadedModel>& model, SharedReadings& readings,
+                           const EvalOptions& options, const EvalUnit& unit,
+                           const std::function<void(const EvalProgress&)>& onProgress);
 
 } // namespace engine

@@ -101,7 +101,7 @@ void EvalResults::read(const std::string& text)
                 throw std::invalid_argument(each);
             if (line == 0)
                 continue;
-            m_cells.push_back(cellOf(fields));
+            put(cellOf(fields));
         } catch (const std::exception&) {
             throw Error(ErrorCode::Damaged, "Line " + std::to_string(line + 1) + " of " +
                                                 csvFile().string() +
@@ -130,15 +130,20 @@ bool EvalResults::has(const EvalUnit& unit, const std::vector<std::string>& task
 void EvalResults::append(const std::vector<EvalCell>& cells)
 {
     std::string lines;
-    for (const EvalCell& cell : cells) {
-        std::erase_if(m_cells, [&](const EvalCell& old) { // a task was added to those of a unit
-            return old.task == cell.task && old.length == cell.length &&
-                   old.method == cell.method && csvNumber(old.keep) == csvNumber(cell.keep);
-        });
+    for (const EvalCell& cell : cells)
         lines += lineOf(m_setup, cell);
-    }
     write(csvFile(), lines, std::ios::app);
-    m_cells.insert(m_cells.end(), cells.begin(), cells.end());
+    for (const EvalCell& cell : cells)
+        put(cell);
+}
+
+void EvalResults::put(const EvalCell& cell)
+{
+    std::erase_if(m_cells, [&](const EvalCell& old) { // asked again with more tasks or documents
+        return old.task == cell.task && old.length == cell.length && old.method == cell.method &&
+               csvNumber(old.keep) == csvNumber(cell.keep);
+    });
+    m_cells.push_back(cell);
 }
 
 void EvalResults::writeTable(const std::string& machine) const

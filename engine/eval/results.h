@@ -38,6 +38,8 @@ public:
 
 private:
     void read(const std::string& text);
+    /// In the place of one of the same task, length, method and keep.
+    void put(const EvalCell& cell);
 
     std::filesystem::path m_folder;
     std::string m_setup;

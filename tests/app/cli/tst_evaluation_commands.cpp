@@ -126,6 +126,7 @@ TEST_CASE("eval writes CSV and Markdown, and a second run with --resume does onl
     CHECK(cells[2].at("kept_fraction").get<double>() == doctest::Approx(0.25).epsilon(0.02));
     const std::string csv = textOf(folder.path() / "results" / "results.csv");
     CHECK(linesOf(csv) == 5);
+    CHECK(linesOf(textOf(folder.path() / "results" / "answers.csv")) == 9);
     const std::string table = textOf(folder.path() / "results" / "table.md");
     CHECK(table.find("| full | 1 | 1.000 | 100 (34-100) 1.00 |") != std::string::npos);
 
@@ -140,6 +141,7 @@ TEST_CASE("eval writes CSV and Markdown, and a second run with --resume does onl
     const std::string longer = textOf(folder.path() / "results" / "results.csv");
     CHECK(longer.starts_with(csv));
     CHECK(linesOf(longer) == 7);
+    CHECK(linesOf(textOf(folder.path() / "results" / "answers.csv")) == 13);
 
     const std::string before = longer;
     checkRefused(smallEval({"--out", out}), 2, "--resume");

@@ -48,7 +48,7 @@ std::map<std::string, EvalCell> run(EvalOptions options, const std::string& meth
     std::map<std::string, EvalCell> cells;
     SharedReadings readings(reader());
     for (const EvalCell& cell :
-         runEvalUnit(reader(), readings, options, {length, method, keep}, {}))
+         runEvalUnit(reader(), readings, options, {length, method, keep}, {}).cells)
         cells[cell.task] = cell;
     return cells;
 }
@@ -114,6 +114,31 @@ TEST_CASE("with everything kept every question is answered; with the end kept, t
     CHECK(end.at("quote").keptFraction == doctest::Approx(0.25).epsilon(0.01));
 }
 
+TEST_CASE("what was said to each question comes with the cells, and nothing when a method refuses")
+{
+    EvalOptions options;
+    options.tasks = {"needle", "multi-value"};
+    options.questions = 2;
+    SharedReadings readings(reader());
+    const EvalUnitResult end =
+        runEvalUnit(reader(), readings, options, {2048, "streaming-llm", 0.25}, {});
+    REQUIRE(end.answers.size() == 8); // three for each of multi-value
+    std::uint32_t exact = 0;
+    for (const EvalAnswer& answer : end.answers) {
+        CHECK(answer.unit.method == "streaming-llm");
+        CHECK(answer.isExact == isExact(answer.said, {answer.wanted}));
+        CHECK(answer.question.find('"') != std::string::npos);
+        exact += answer.task == "needle" && answer.isExact ? 1 : 0;
+    }
+    CHECK(end.cells.front().task == "needle");
+    CHECK(end.cells.front().exact == exact);
+
+    const EvalUnitResult refused =
+        runEvalUnit(reader(), readings, options, {2048, "duo-attention", 0.01}, {});
+    CHECK_FALSE(refused.cells.front().refusal.empty());
+    CHECK(refused.answers.empty());
+}
+
 TEST_CASE("a question that is known before is read with the document, and the record says so")
 {
     const auto deep = tests::loadDeepReader(4096);
@@ -124,7 +149,7 @@ TEST_CASE("a question that is known before is read with the document, and the re
     options.settings = {{"chunk", 1024}};
     const auto needles = [&] {
         SharedReadings readings(deep);
-        return runEvalUnit(deep, readings, options, {4096, "homer", 0.1}, {}).front();
+        return runEvalUnit(deep, readings, options, {4096, "homer", 0.1}, {}).cells.front();
     };
     const EvalCell blind = needles();
     CHECK(evalSetup(*deep, options).ends_with(", chunk=1024"));

@@ -1,6 +1,7 @@
 // Results in a folder: appended, read again after an interruption, refused when they do not fit.
 
 #include "engine/eval/results.h"
+#include "tests/app/store/temporary_folder.h"
 
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -12,25 +13,6 @@ using namespace engine;
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A new folder that goes with the object.
-class Folder
-{
-public:
-    Folder()
-    {
-        std::string name = (fs::temp_directory_path() / "epitome-eval-XXXXXX").string();
-        m_path = mkdtemp(name.data());
-    }
-    ~Folder() { fs::remove_all(m_path); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-
-    const fs::path& path() const { return m_path; }
-
-private:
-    fs::path m_path;
-};
 
 std::string textOf(const fs::path& file)
 {
@@ -62,7 +44,7 @@ EvalCell cellOf(const std::string& task, const std::string& method, double keep)
 
 TEST_CASE("cells are found again after an interruption in the middle of a line")
 {
-    const Folder folder;
+    const tests::TemporaryFolder folder;
     {
         EvalResults results(folder.path(), "setup", false);
         results.append({cellOf("needle", "kvzip+adakv", 0.1), cellOf("quote", "kvzip+adakv", 0.1)});
@@ -82,11 +64,18 @@ TEST_CASE("cells are found again after an interruption in the middle of a line")
     CHECK_FALSE(results.has({4096, "full", 1}, {"needle"}, 2));
     results.append({cellOf("needle", "full", 1)});
     CHECK(EvalResults(folder.path(), "setup", true).cells().size() == 3);
+
+    EvalCell longer = cellOf("needle", "full", 1);
+    longer.documents = 3;
+    results.append({longer});
+    const EvalResults again(folder.path(), "setup", true);
+    REQUIRE(again.cells().size() == 3);
+    CHECK(again.cells().back().documents == 3);
 }
 
 TEST_CASE("results of something else are left alone")
 {
-    const Folder folder;
+    const tests::TemporaryFolder folder;
     EvalResults(folder.path(), "one setup", false).append({cellOf("needle", "full", 1)});
     const std::string before = textOf(folder.path() / "results.csv");
     CHECK_THROWS_AS(EvalResults(folder.path(), "one setup", false), Error);

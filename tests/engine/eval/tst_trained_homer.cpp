@@ -22,7 +22,7 @@ std::uint32_t needlesFound(const std::map<std::string, double>& settings)
     options.settings["chunk"] = 640; // eight chunks, three merges
     options.settings["samples"] = 0;
     SharedReadings readings(model);
-    return runEvalUnit(model, readings, options, {3900, "homer", 0.25}, {}).front().exact;
+    return runEvalUnit(model, readings, options, {3900, "homer", 0.25}, {}).cells.front().exact;
 }
 
 } // namespace
