@@ -313,7 +313,8 @@ void addEval(CLI::App& app, Arguments& a)
     command->add_flag("--with-question", e.withQuestion,
                       "Prepare for each question, which the method knows: for homer");
     command->add_option("--corpus", e.corpus, "Text file to hide the facts in")->type_name("FILE");
-    command->add_option("--out", e.out, "Folder for results.csv, answers.csv and table.md")->type_name("DIR");
+    command->add_option("--out", e.out, "Folder for results.csv, answers.csv and table.md")
+        ->type_name("DIR");
     command->add_flag("--resume", e.resume, "Go on with the results in that folder");
     command->callback([&a] { evaluate(a.common, a.eval); });
 }
