@@ -23,8 +23,8 @@ void ModelMenu::setModels(const std::vector<app::FoundModel>& models,
     QAction* own = addAction(tr("&Epitome's own reader"));
     own->setCheckable(true);
     own->setChecked(chosen.empty());
-    own->setToolTip(tr("A small trained reader, which answers questions by quoting: a short text "
-                       "is read whole, a longer one in windows."));
+    own->setToolTip(tr("A small trained reader, which answers questions by quoting: a page or two "
+                       "are read whole, more in windows."));
     group->addAction(own);
     connect(own, &QAction::triggered, this, [this] { emit modelChosen({}); });
     bool listed = false;

@@ -112,8 +112,9 @@ void addPrepare(CLI::App& app, Arguments& a)
     prepareCommand->add_option("--model", p.model, kOwnReader)->type_name("FILE");
     prepareCommand->add_option(
         "--method", p.method,
-        "What decides what is kept; see methods. Without any choice kvzip, with the small "
-        "reader full, and parallel-windows for a text longer than the model's window");
+        "What decides what is kept; see methods. Without any choice kvzip, and "
+        "parallel-windows for a text longer than the model's window; with the small reader "
+        "full for a page or two, and parallel-windows for more");
     CLI::Option* keep = prepareCommand->add_option(
         "--keep", p.keep, "Share of the document to keep, (0, 1]; 0.3 by default");
     prepareCommand

@@ -19,6 +19,7 @@ constexpr const char* kForLongTexts = "parallel-windows";
 constexpr const char* kWithBeacons = "activation-beacon"; // by the beacon reader
 
 constexpr std::uint64_t kRoomForConversation = 512; // tokens of the window
+constexpr std::uint64_t kWindowsOfModel = 4;        // of "parallel-windows" in a model's window
 constexpr std::size_t kMostBytesOfToken = 8;        // on average: a longer text need not be counted
 
 fs::path environment(const char* name)
@@ -27,18 +28,26 @@ fs::path environment(const char* name)
     return value == nullptr ? fs::path() : fs::path(value);
 }
 
-/// Whether a text and a conversation about it fit the model's window; nothing when the file is
-/// missing or no model.
-std::optional<bool> fitsWindow(const fs::path& model, std::string_view text)
+struct TextLength
+{
+    std::uint64_t tokens = 0;
+    std::uint64_t window = 0; // of the model, in tokens
+
+    bool fitsModel() const { return tokens + kRoomForConversation <= window; }
+    bool fitsOneOfWindows() const { return tokens <= window / kWindowsOfModel; }
+};
+
+/// Nothing when the model's file is missing or no model.
+std::optional<TextLength> lengthOf(std::string_view text, const fs::path& model)
 {
     try {
         const std::uint64_t window = engine::readModelInfo(model).contextLength;
-        return text.size() <= window * kMostBytesOfToken &&
-               engine::openTokenizer(model)
-                           ->encode(text, engine::SpecialTokens::AsText, false)
-                           .ids.size() +
-                       kRoomForConversation <=
-                   window;
+        if (text.size() > window * kMostBytesOfToken)
+            return TextLength{text.size() / kMostBytesOfToken, window};
+        return TextLength{engine::openTokenizer(model)
+                              ->encode(text, engine::SpecialTokens::AsText, false)
+                              .ids.size(),
+                          window};
     } catch (const engine::Error&) {
         return std::nullopt;
     }
@@ -53,10 +62,11 @@ bool isOwnReader(const fs::path& model)
 /// Without a method that was chosen.
 std::string usualMethod(const fs::path& model, std::string_view text)
 {
-    if (!fitsWindow(model, text).value_or(true)) // where there is no answer, loading it says why
+    const std::optional<TextLength> length = lengthOf(text, model);
+    if (length && !length->fitsModel()) // where there is no answer, loading it says why
         return kForLongTexts;
     if (model.filename() == kTrainedReader)
-        return kForShortTexts;
+        return length && !length->fitsOneOfWindows() ? kForLongTexts : kForShortTexts;
     return model.filename() == kBeaconReader ? kWithBeacons : engine::PrepareOptions{}.method;
 }
 
@@ -117,13 +127,13 @@ ModelAndMethod usualPreparation(const ModelAndMethod& chosen, std::string_view t
     if (chosen.method == kWithBeacons && fs::exists(withBeacons, ignored))
         return {withBeacons, kWithBeacons};
     const fs::path trained = constructed.parent_path() / kTrainedReader;
-    const std::optional<bool> fits = fitsWindow(trained, text);
-    if (!fits)
+    const std::optional<TextLength> length = lengthOf(text, trained);
+    if (!length)
         return {constructed, general};
-    if (*fits)
-        return {trained, methodOr(kForShortTexts)};
-    if (methodOr(kForLongTexts) == kForLongTexts)
-        return {trained, kForLongTexts};
+    const std::string method =
+        methodOr(length->fitsOneOfWindows() ? kForShortTexts : kForLongTexts);
+    if (length->fitsModel() || method == kForLongTexts)
+        return {trained, method};
     return {constructed, general};
 }
 

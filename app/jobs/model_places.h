@@ -25,10 +25,11 @@ struct ModelAndMethod
 
 /// How to prepare a text with what was `chosen`; what is empty was left open. A model and a method
 /// that were chosen stay. Without a model the trained reader reads, and with the method
-/// "activation-beacon" the one that has beacons; without a method the trained reader keeps a text
-/// whole that fits its window with room for a conversation, the one with beacons uses them, other
-/// models use the engine's usual method, and a text that fits no longer is read in windows
-/// ("parallel-windows"). Another method for such a text, without a model, takes embeddedModel(),
+/// "activation-beacon" the one that has beacons. Without a method the trained reader keeps a text
+/// whole ("full") that fits a quarter of its window, and reads a longer one in windows of that size
+/// ("parallel-windows"), from which it answers better; the one with beacons uses them, other models
+/// use the engine's usual method, and read in windows what does not fit theirs with room for a
+/// conversation. Another method for such a text, without a model, takes embeddedModel(),
 /// which also reads where the trained reader is missing or damaged. Throws engine::Error(NotFound)
 /// as embeddedModel() does.
 ModelAndMethod usualPreparation(const ModelAndMethod& chosen, std::string_view text);

@@ -4,9 +4,10 @@
 // with the document's length, not with its square.
 //
 // Deviation: by default a question is answered from the one window that says most about it
-// (parallel_windows_answer.h) instead of from all at once. All at once (`best` 0, the paper's) the
-// trained reader finds facts as well and says more often that something is missing, but it loses
-// the thread of sentences that it quotes, the more windows there are (docs/quality.md).
+// (parallel_windows_answer.h) instead of from all at once, which are read together only to find it.
+// All at once (`best` 0, the paper's) the trained reader finds facts as well and says more often
+// that something is missing, but it loses the thread of sentences that it quotes, the more windows
+// there are (docs/quality.md).
 
 #include "engine/methods/parallel_windows.h"
 
@@ -22,6 +23,8 @@
 namespace engine {
 namespace {
 
+constexpr double kMostWindows = 1 << 20;
+constexpr double kTogether = 8;          // windows; more dilute each other's attention
 constexpr std::uint32_t kSoughtPart = 8; // of a window: its last eighth may hold its end
 
 /// Behind the last line's end, or else the last sentence's, of tokens [begin, end); `end` itself
@@ -124,6 +127,17 @@ private:
     std::uint32_t m_done = 0;
 };
 
+/// A setting that counts windows; `missing` in contexts of a program that did not have it. Nothing
+/// when it cannot be one.
+std::optional<double> settingOf(const Context& context, const std::string& key,
+                                std::optional<double> missing)
+{
+    const auto& settings = context.info().settings;
+    const auto found = settings.find(key);
+    const std::optional<double> value = found == settings.end() ? missing : found->second;
+    return value && *value >= 0 && *value <= kMostWindows ? value : std::nullopt;
+}
+
 /// Throws Damaged when the state is not that of the context.
 std::unique_ptr<AnswerMethod> answerFrom(const Context& context, LoadedModel& model)
 {
@@ -132,14 +146,15 @@ std::unique_ptr<AnswerMethod> answerFrom(const Context& context, LoadedModel& mo
     const bool fits = windows->prefix == context.prefixRows() && !windows->ends.empty() &&
                       windows->rows(windows->count() - 1).end == store.rowCount() &&
                       store.holdsAllRows();
-    const auto best = context.info().settings.find("best");
-    if (!fits || best == context.info().settings.end() || !(best->second >= 0)) {
+    const std::optional<double> best = settingOf(context, "best", std::nullopt);
+    const std::optional<double> together = settingOf(context, "together", kTogether);
+    if (!fits || !best || !together) {
         throw Error(ErrorCode::Damaged, "The stored windows do not fit the stored document. "
                                         "Prepare the document again.");
     }
-    return std::make_unique<ParallelWindowsAnswer>(
-        model.transformer(), std::move(windows),
-        static_cast<std::uint32_t>(std::min(best->second, 1e9)));
+    return std::make_unique<ParallelWindowsAnswer>(model.transformer(), std::move(windows),
+                                                   static_cast<std::uint32_t>(*best),
+                                                   static_cast<std::uint32_t>(*together));
 }
 
 } // namespace
@@ -203,7 +218,11 @@ MethodEntry parallelWindowsMethod()
         .parameters = {{"window", "the longest window; 0: a quarter of the model's (tokens)", 0,
                         1 << 20, 0},
                        {"best", "windows that an answer is made from; 0: all of them, as published",
-                        0, 1 << 20, 1}},
+                        0, kMostWindows, 1},
+                       {"together",
+                        "most promising windows that are read together to find those; 1: each is "
+                        "judged alone",
+                        1, kMostWindows, kTogether}},
         .usesKeep = false};
     entry.make = [](const DocumentPlan& plan) -> std::unique_ptr<Method> {
         return std::make_unique<ParallelWindowsMethod>(plan);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -25,6 +26,18 @@ double logSum(std::span<const float> logits)
 }
 
 } // namespace
+
+void ParallelWindowsAnswer::keepBest(std::vector<Candidate>& candidates, std::size_t count)
+{
+    // What is no number is worth least.
+    const auto rank = [](const Candidate& candidate) {
+        return std::isnan(candidate.worth) ? -std::numeric_limits<double>::infinity()
+                                           : candidate.worth;
+    };
+    std::ranges::stable_sort(candidates, std::greater<>(), rank);
+    if (candidates.size() > count)
+        candidates.resize(count);
+}
 
 Segment visibleToAll(const LayerStep& step, kernels::EntryRange entries)
 {
@@ -48,10 +61,11 @@ double divergence(std::span<const float> logitsOfP, std::span<const float> logit
 
 ParallelWindowsAnswer::ParallelWindowsAnswer(Transformer& transformer,
                                              std::shared_ptr<const ParallelWindows> windows,
-                                             std::uint32_t best)
+                                             std::uint32_t best, std::uint32_t together)
     : m_transformer(&transformer)
     , m_windows(std::move(windows))
     , m_best(best)
+    , m_together(together)
     , m_chosen(m_windows->count())
 {
     std::iota(m_chosen.begin(), m_chosen.end(), 0U);
@@ -91,18 +105,13 @@ std::vector<float> ParallelWindowsAnswer::readOnce(std::span<const std::int32_t>
     return all;
 }
 
-/// The windows of greatest worth; of equal ones the earlier. No number is worth least.
-void ParallelWindowsAnswer::choose(std::vector<double> worths)
+/// Answers from the `count` best candidates.
+void ParallelWindowsAnswer::choose(std::vector<Candidate> candidates, std::size_t count)
 {
-    for (double& worth : worths) {
-        if (std::isnan(worth))
-            worth = -std::numeric_limits<double>::infinity();
-    }
-    m_chosen.resize(worths.size());
-    std::iota(m_chosen.begin(), m_chosen.end(), 0U);
-    std::ranges::stable_sort(
-        m_chosen, [&](std::uint32_t a, std::uint32_t b) { return worths[a] > worths[b]; });
-    m_chosen.resize(m_best);
+    keepBest(candidates, count);
+    m_chosen.clear();
+    for (const Candidate& candidate : candidates)
+        m_chosen.push_back(candidate.window);
     std::ranges::sort(m_chosen);
 }
 
@@ -111,14 +120,26 @@ void ParallelWindowsAnswer::beforeQuestion(std::span<const std::int32_t> turn, K
 {
     if (readsAll() || turn.empty())
         return;
+    const std::size_t compared = std::max(m_together, m_best);
     m_chosen.clear();
     const std::vector<float> without = readOnce(turn, store, LogitRows::Last, stop);
-    std::vector<double> worths;
+    std::vector<Candidate> candidates;
     for (std::uint32_t window = 0; window < m_windows->count(); ++window) {
         m_chosen = {window};
-        worths.push_back(divergence(without, readOnce(turn, store, LogitRows::Last, stop)));
+        std::vector<float> logits = readOnce(turn, store, LogitRows::Last, stop);
+        const double worth = divergence(without, logits);
+        candidates.push_back({window, worth, std::move(logits)});
+        keepBest(candidates, compared);
     }
-    choose(std::move(worths));
+    if (compared > m_best) {
+        choose(candidates, compared);
+        const std::vector<float> together = readOnce(turn, store, LogitRows::Last, stop);
+        const auto said =
+            static_cast<std::size_t>(std::ranges::max_element(together) - together.begin());
+        for (Candidate& candidate : candidates)
+            candidate.worth = candidate.logits[said] - logSum(candidate.logits);
+    }
+    choose(std::move(candidates), m_best);
 }
 
 bool ParallelWindowsAnswer::takeExchange(std::span<const std::int32_t> exchange, KvStore& store,
@@ -126,7 +147,7 @@ bool ParallelWindowsAnswer::takeExchange(std::span<const std::int32_t> exchange,
 {
     if (readsAll() || exchange.size() < 2)
         return false;
-    std::vector<double> worths;
+    std::vector<Candidate> candidates;
     for (std::uint32_t window = 0; window < m_windows->count(); ++window) {
         m_chosen = {window};
         const std::vector<float> logits = readOnce(exchange, store, LogitRows::All, stop);
@@ -136,9 +157,9 @@ bool ParallelWindowsAnswer::takeExchange(std::span<const std::int32_t> exchange,
             const auto of = std::span(logits).subspan(row * vocabulary, vocabulary);
             likelihood += of[static_cast<std::size_t>(exchange[row + 1])] - logSum(of);
         }
-        worths.push_back(likelihood);
+        candidates.push_back({window, likelihood, {}});
     }
-    choose(std::move(worths));
+    choose(std::move(candidates), m_best);
     return false; // it is read with them like a question
 }
 

@@ -23,13 +23,20 @@ double divergence(std::span<const float> logitsOfP, std::span<const float> logit
 /// the first token of the answer farthest from it: divergence(without, with). The two distributions
 /// are those of context-aware decoding (Shi et al. 2024, arXiv 2305.14739, section 2.1).
 ///
+/// A window with something like what is asked for ("the key to room 12") is moved as far as the one
+/// that has it, since nothing better competes there for its attention. So the windows that count
+/// most are then read together, where they do compete, and that one answers which agrees best with
+/// the first token that all of them give.
+///
 /// Earlier questions and answers are seen as they were read, each from its own windows.
 class ParallelWindowsAnswer final : public AnswerMethod
 {
 public:
-    /// `best` windows of all are read for an answer; 0: all. The transformer outlives this.
+    /// `best` windows of all are read for an answer; 0: all. `together` are compared with each
+    /// other to find them; where that is not more than `best`, each is judged alone. The
+    /// transformer outlives this.
     ParallelWindowsAnswer(Transformer& transformer, std::shared_ptr<const ParallelWindows> windows,
-                          std::uint32_t best);
+                          std::uint32_t best, std::uint32_t together);
 
     std::unique_ptr<AnswerMethod> clone() const override
     {
@@ -49,15 +56,26 @@ public:
     std::span<const std::uint32_t> chosen() const { return m_chosen; }
 
 private:
+    struct Candidate
+    {
+        std::uint32_t window = 0;
+        double worth = 0;
+        std::vector<float> logits; // of an answer's first token from this window alone
+    };
+
+    /// In the order of their worth, of equal ones the earlier first.
+    static void keepBest(std::vector<Candidate>& candidates, std::size_t count);
+
     bool readsAll() const { return m_best == 0 || m_best >= m_windows->count(); }
     /// Logits of the turn's rows as seen with the chosen windows; leaves the store as it was.
     std::vector<float> readOnce(std::span<const std::int32_t> turn, KvStore& store,
                                 LogitRows logits, const std::stop_token& stop);
-    void choose(std::vector<double> worths);
+    void choose(std::vector<Candidate> candidates, std::size_t count);
 
     Transformer* m_transformer;
     std::shared_ptr<const ParallelWindows> m_windows;
     std::uint32_t m_best;
+    std::uint32_t m_together;
     std::vector<std::uint32_t> m_chosen;
 };
 

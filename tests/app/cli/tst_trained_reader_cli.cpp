@@ -77,6 +77,12 @@ TEST_CASE(
     CHECK(letter.at("method") == "full");
     CHECK(letter.at("kept_fraction") == 1.0);
 
+    // Longer than one of the windows, though not than the model's.
+    const json report = preparedWith(repeated(kLetter + " ", 60), {});
+    CHECK(report.at("model") == "Epitome reader");
+    CHECK(report.at("method") == "parallel-windows");
+    CHECK(report.at("kept_fraction") == 1.0);
+
     const json shared = preparedWith(repeated(kLetter, 4), {"--keep", "0.5"});
     CHECK(shared.at("model") == "Epitome reader");
     CHECK(shared.at("method") == "kvzip");

@@ -229,8 +229,8 @@ TEST_CASE("a question chooses its window, also behind an earlier one, and leaves
     const auto context = tests::prepare(
         model, facts.text, optionsOf("parallel-windows", {{"window", 1000}, {"best", 1}}));
     const auto windows = std::make_shared<ParallelWindows>(windowsOf(*context));
-    ParallelWindowsAnswer one(model->transformer(), windows, 1);
-    ParallelWindowsAnswer two(model->transformer(), windows, 2);
+    ParallelWindowsAnswer one(model->transformer(), windows, 1, 8);
+    ParallelWindowsAnswer two(model->transformer(), windows, 2, 8);
     CHECK(one.chosen().size() == windows->count());
     KvStore store = context->store();
     for (const auto& [question, value] : facts.asked) {
