@@ -212,7 +212,8 @@ MethodEntry parallelWindowsMethod()
         .description =
             "Reads a document of any length in windows of what the model was trained for, none of "
             "which sees another. Each question is put to every window and answered from the one "
-            "that says most about it. No token is lost; every question costs a short reading.",
+            "that says most about it and agrees with the others. No token is lost; every question "
+            "costs a short reading.",
         .source = "Ratner et al. 2023, arXiv 2212.10947",
         .queryAgnostic = true,
         .parameters = {{"window", "the longest window; 0: a quarter of the model's (tokens)", 0,

@@ -17,6 +17,10 @@ Segment visibleToAll(const LayerStep& step, kernels::EntryRange entries);
 /// sum of p * (log p - log q), in nats. Empty or different lengths are not allowed.
 double divergence(std::span<const float> logitsOfP, std::span<const float> logitsOfQ);
 
+/// How much two distributions of the next token, both as logits, agree: log of the sum of p * q,
+/// the probability that two draws are the same. Empty or different lengths are not allowed.
+double agreement(std::span<const float> logitsOfP, std::span<const float> logitsOfQ);
+
 /// Answers from the windows that say most about a question. The question is put to every window on
 /// its own, and once to none. What a model says without a document is what it says of a window that
 /// does not help ("That is not in this document.", or a guess), so those windows count that move
@@ -25,8 +29,8 @@ double divergence(std::span<const float> logitsOfP, std::span<const float> logit
 ///
 /// A window with something like what is asked for ("the key to room 12") is moved as far as the one
 /// that has it, since nothing better competes there for its attention. So the windows that count
-/// most are then read together, where they do compete, and that one answers which agrees best with
-/// the first token that all of them give.
+/// most are then read together, where they do compete, and what counts in the end is the divergence
+/// and twice how well a window agrees with them about the answer's first token.
 ///
 /// Earlier questions and answers are seen as they were read, each from its own windows.
 class ParallelWindowsAnswer final : public AnswerMethod
@@ -59,7 +63,7 @@ private:
     struct Candidate
     {
         std::uint32_t window = 0;
-        double worth = 0;
+        double worth = 0;          // nats
         std::vector<float> logits; // of an answer's first token from this window alone
     };
 

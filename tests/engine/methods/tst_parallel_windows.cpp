@@ -125,6 +125,18 @@ TEST_CASE("the divergence is the mean of the difference of logarithms")
     CHECK(divergence(logits(0.9, 0), logits(0.5, 0)) > 0);
 }
 
+TEST_CASE("the agreement is the logarithm of the chance that two draws are the same")
+{
+    const auto logits = [](double p, float shift) {
+        return std::vector<float>{static_cast<float>(std::log(p)) + shift,
+                                  static_cast<float>(std::log(1 - p)) + shift};
+    };
+    const double expected = std::log(0.5 * 0.9 + 0.5 * 0.1);
+    CHECK(agreement(logits(0.5, 0), logits(0.9, 0)) == doctest::Approx(expected).epsilon(1e-5));
+    CHECK(agreement(logits(0.5, 90), logits(0.9, -70)) == doctest::Approx(expected).epsilon(1e-4));
+    CHECK(agreement(logits(0.9, 0), logits(0.9, 0)) > agreement(logits(0.9, 0), logits(0.2, 0)));
+}
+
 TEST_CASE("a document that fits one window is read as with full")
 {
     const auto model = tests::loadReader();
@@ -231,6 +243,7 @@ TEST_CASE("a question chooses its window, also behind an earlier one, and leaves
     const auto windows = std::make_shared<ParallelWindows>(windowsOf(*context));
     ParallelWindowsAnswer one(model->transformer(), windows, 1, 8);
     ParallelWindowsAnswer two(model->transformer(), windows, 2, 8);
+    ParallelWindowsAnswer alone(model->transformer(), windows, 1, 1);
     CHECK(one.chosen().size() == windows->count());
     KvStore store = context->store();
     for (const auto& [question, value] : facts.asked) {
@@ -241,6 +254,7 @@ TEST_CASE("a question chooses its window, also behind an earlier one, and leaves
                 model->tokenizer().encode(mark, SpecialTokens::Parse, false).ids.at(0));
         one.beforeQuestion(tokens, store, {});
         two.beforeQuestion(tokens, store, {});
+        alone.beforeQuestion(tokens, store, {});
         CHECK(store.rowCount() == context->store().rowCount());
         CHECK(store.nextPosition() == context->store().nextPosition());
         const auto fact = static_cast<std::uint32_t>(facts.text.find(value));
@@ -252,6 +266,8 @@ TEST_CASE("a question chooses its window, also behind an earlier one, and leaves
         const kernels::EntryRange rows = windows->rows(one.chosen().front());
         CHECK(rows.begin <= windows->prefix + token);
         CHECK(windows->prefix + token < rows.end);
+        // Where only one window has anything like it, it is found either way.
+        CHECK(std::ranges::equal(alone.chosen(), one.chosen()));
         CHECK(two.chosen().size() == 2);
         CHECK(std::ranges::find(two.chosen(), one.chosen().front()) != two.chosen().end());
     }
