@@ -15,7 +15,7 @@ namespace {
 /// Rows of one job, which bounds its buffers.
 constexpr std::size_t kBlockRows = 512;
 
-/// Against the divergence, in nats as well: of 1 to 10 the best choice over 672 questions
+/// Against the divergence, in nats as well: of 1, 2, 4 and 8 the best over 672 questions
 /// (resources/models/training/window_choice.py).
 constexpr double kWeightOfAgreement = 2;
 
