@@ -19,8 +19,10 @@ constexpr const char* kForLongTexts = "parallel-windows";
 constexpr const char* kWithBeacons = "activation-beacon"; // by the beacon reader
 
 constexpr std::uint64_t kRoomForConversation = 512; // tokens of the window
-constexpr std::uint64_t kWindowsOfModel = 4;        // of "parallel-windows" in a model's window
-constexpr std::size_t kMostBytesOfToken = 8;        // on average: a longer text need not be counted
+// A window of "parallel-windows" is this part of the model's. Should that change there, nothing
+// breaks: a text in one window is read as "full" reads it.
+constexpr std::uint64_t kWindowsOfModel = 4;
+constexpr std::size_t kMostBytesOfToken = 8; // on average: a longer text need not be counted
 
 fs::path environment(const char* name)
 {

@@ -117,10 +117,8 @@ std::vector<float> ParallelWindowsAnswer::readOnce(std::span<const std::int32_t>
     return all;
 }
 
-/// Answers from the `count` best candidates.
-void ParallelWindowsAnswer::choose(std::vector<Candidate> candidates, std::size_t count)
+void ParallelWindowsAnswer::readFrom(std::span<const Candidate> candidates)
 {
-    keepBest(candidates, count);
     m_chosen.clear();
     for (const Candidate& candidate : candidates)
         m_chosen.push_back(candidate.window);
@@ -144,12 +142,13 @@ void ParallelWindowsAnswer::beforeQuestion(std::span<const std::int32_t> turn, K
         keepBest(candidates, compared);
     }
     if (compared > m_best) {
-        choose(candidates, compared);
+        readFrom(candidates);
         const std::vector<float> together = readOnce(turn, store, LogitRows::Last, stop);
         for (Candidate& candidate : candidates)
             candidate.worth += kWeightOfAgreement * agreement(together, candidate.logits);
     }
-    choose(std::move(candidates), m_best);
+    keepBest(candidates, m_best);
+    readFrom(candidates);
 }
 
 bool ParallelWindowsAnswer::takeExchange(std::span<const std::int32_t> exchange, KvStore& store,
@@ -169,7 +168,8 @@ bool ParallelWindowsAnswer::takeExchange(std::span<const std::int32_t> exchange,
         }
         candidates.push_back({window, likelihood, {}});
     }
-    choose(std::move(candidates), m_best);
+    keepBest(candidates, m_best);
+    readFrom(candidates);
     return false; // it is read with them like a question
 }
 

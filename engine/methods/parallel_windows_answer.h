@@ -67,14 +67,15 @@ private:
         std::vector<float> logits; // of an answer's first token from this window alone
     };
 
-    /// In the order of their worth, of equal ones the earlier first.
+    /// At most `count`, in the order of their worth, of equal ones the earlier first.
     static void keepBest(std::vector<Candidate>& candidates, std::size_t count);
 
     bool readsAll() const { return m_best == 0 || m_best >= m_windows->count(); }
     /// Logits of the turn's rows as seen with the chosen windows; leaves the store as it was.
     std::vector<float> readOnce(std::span<const std::int32_t> turn, KvStore& store,
                                 LogitRows logits, const std::stop_token& stop);
-    void choose(std::vector<Candidate> candidates, std::size_t count);
+    /// What is read next sees the windows of all these.
+    void readFrom(std::span<const Candidate> candidates);
 
     Transformer* m_transformer;
     std::shared_ptr<const ParallelWindows> m_windows;
