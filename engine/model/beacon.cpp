@@ -1,6 +1,6 @@
 #include "engine/model/beacon.h"
 
-#include "engine/hash/sha256.h"
+#include "engine/model/weights_identity.h"
 #include "engine/safetensors/safetensors_file.h"
 #include "kernels/formats/bf16.h"
 #include "kernels/formats/f16.h"
@@ -15,7 +15,6 @@ using kernels::WeightType;
 using kernels::WeightView;
 
 constexpr const char* kEmbedding = "model.beacon_embed_tokens.weight";
-constexpr std::size_t kSampleBytes = 4096; // hashed at the start, middle and end of each tensor
 
 /// Owns what the weight set's views look into.
 struct Storage
@@ -212,27 +211,16 @@ JsonValue configOf(const std::filesystem::path& path, const SafetensorsSet& file
     return parseJson(config->second, files.name());
 }
 
-void hashText(Sha256& hash, std::string_view text)
-{
-    hash.update(std::as_bytes(std::span(text)));
-    const char separator = '\n';
-    hash.update(std::as_bytes(std::span(&separator, 1)));
-}
-
 std::string identityOf(const BeaconConfig& config, const SafetensorsSet& files)
 {
     Sha256 hash;
-    hashText(hash, std::to_string(config.window) + " " + std::to_string(config.sinks) + " " +
+    hashLine(hash, std::to_string(config.window) + " " + std::to_string(config.sinks) + " " +
                        config.projections);
     for (const auto& [name, entry] : files.entries()) {
         if (name.find("beacon") == std::string::npos)
             continue;
-        hashText(hash, name + " " + entry.tensor->type + " " + shapeText(entry.tensor->shape));
-        const std::span<const std::byte> data = entry.file->data(*entry.tensor);
-        const std::size_t size = std::min(kSampleBytes, data.size());
-        hash.update(data.first(size));
-        hash.update(data.subspan((data.size() - size) / 2, size));
-        hash.update(data.last(size));
+        hashLine(hash, name + " " + entry.tensor->type + " " + shapeText(entry.tensor->shape));
+        hashTensorBytes(hash, entry.file->data(*entry.tensor));
     }
     return hash.hexDigest();
 }

@@ -30,7 +30,8 @@ struct BeaconParameters
     BeaconConfig config;
     WeightSet weights;
     std::uint64_t bytes = 0; // of all tensors
-    std::string identity;    // 64 hex digits over the configuration and samples of the tensors
+    std::string
+        identity; // 64 hex digits over the configuration and the tensors (weights_identity.h)
 };
 
 /// How many numbers the parameters have (structural.md 4.3): an embedding of `width` and per layer

@@ -1,6 +1,6 @@
 #include "engine/model/model.h"
 
-#include "engine/hash/sha256.h"
+#include "engine/model/weights_identity.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,28 +8,13 @@
 namespace engine {
 namespace {
 
-/// Bytes hashed at the start, middle and end of each tensor: enough to tell fine-tunes apart
-/// without reading a file of gigabytes.
-constexpr std::size_t kSampleBytes = 4096;
-
-void hashText(Sha256& hash, std::string_view text)
-{
-    hash.update(std::as_bytes(std::span(text)));
-    const char separator = '\n';
-    hash.update(std::as_bytes(std::span(&separator, 1)));
-}
-
 void hashTensor(Sha256& hash, const GgufFile& file, const GgufTensor& tensor)
 {
     std::string line = tensor.name + " " + std::to_string(tensor.type);
     for (const std::uint64_t extent : tensor.shape)
         line += " " + std::to_string(extent);
-    hashText(hash, line);
-    const std::span<const std::byte> data = file.data(tensor);
-    const std::size_t size = std::min(kSampleBytes, data.size());
-    hash.update(data.first(size));
-    hash.update(data.subspan((data.size() - size) / 2, size));
-    hash.update(data.last(size));
+    hashLine(hash, line);
+    hashTensorBytes(hash, file.data(tensor));
 }
 
 } // namespace
@@ -86,12 +71,12 @@ const BeaconParameters& LoadedModel::beacon()
 std::string LoadedModel::computeIdentity() const
 {
     Sha256 hash;
-    hashText(hash, m_config.architecture);
+    hashLine(hash, m_config.architecture);
     for (const std::uint32_t each : {m_config.layers, m_config.width, m_config.heads,
                                      m_config.kvHeads, m_config.headDim, m_config.contextLength})
-        hashText(hash, std::to_string(each));
-    hashText(hash, m_config.rope.canonical());
-    hashText(hash, m_tokenizer->hash());
+        hashLine(hash, std::to_string(each));
+    hashLine(hash, m_config.rope.canonical());
+    hashLine(hash, m_tokenizer->hash());
     for (const GgufTensor& tensor : m_weights.file->tensors())
         hashTensor(hash, *m_weights.file, tensor);
     return hash.hexDigest();
