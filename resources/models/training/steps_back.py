@@ -98,7 +98,7 @@ def main() -> None:
     print("head\trows back\tlogit there\tnext rival\tits logit\tbefore\tits logit")
     for head, (old, new) in enumerate(zip(before, rivals(model, seen))):
         print(f"{head}\t{head + 1}\t{new[0]:.0f}\t{new[1]}\t{new[2]:.0f}\t{old[1]}\t{old[2]:.0f} of {old[0]:.0f}")
-    torch.save({"shape": model.shape.dictionary(), "model": model.state_dict(), "step": 15550}, options.checkpoint)
+    torch.save({"shape": model.shape.dictionary(), "model": model.state_dict(), "step": 0}, options.checkpoint)
 
 
 if __name__ == "__main__":

@@ -33,9 +33,9 @@ TEST_CASE("a changed byte within a projection makes another identity")
     const std::string before = loadModel(original)->identity();
     CHECK(loadModel(copy)->identity() == before);
 
-    const GgufTensor* tensor = nullptr;
     const auto file = GgufFile::open(original);
-    REQUIRE((tensor = file->findTensor("blk.3.attn_k.weight")) != nullptr);
+    const GgufTensor* tensor = file->findTensor("blk.3.attn_k.weight");
+    REQUIRE(tensor != nullptr);
     changeByte(copy, static_cast<std::streamoff>(tensor->offset + tensor->bytes / 3));
     CHECK(loadModel(copy)->identity() != before);
 }
