@@ -30,8 +30,7 @@ struct BeaconParameters
     BeaconConfig config;
     WeightSet weights;
     std::uint64_t bytes = 0; // of all tensors
-    std::string
-        identity; // 64 hex digits over the configuration and the tensors (weights_identity.h)
+    std::string identity;    // 64 hex digits over the configuration and the tensors
 };
 
 /// How many numbers the parameters have (structural.md 4.3): an embedding of `width` and per layer

@@ -2,7 +2,6 @@
 
 #include "engine/model/weights_identity.h"
 
-#include <algorithm>
 #include <cmath>
 
 namespace engine {
