@@ -40,7 +40,7 @@ void BeaconWindow::addRows(Job& job, std::span<const std::int32_t> text, std::in
         }
     };
     for (const std::int32_t token : text) {
-        job.logitRow = static_cast<std::uint32_t>(job.tokens.size());
+        job.logitRows = {static_cast<std::uint32_t>(job.tokens.size())};
         add(token, 0, job.role);
         if (m_shape.ratio > 0 && ++m_inWindow % m_shape.ratio == 0)
             add(beaconToken, weightSet, Role::Beacon);

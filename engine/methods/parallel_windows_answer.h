@@ -4,6 +4,7 @@
 #include "engine/methods/parallel_windows.h"
 #include "engine/run/transformer.h"
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -33,14 +34,21 @@ double agreement(std::span<const float> logitsOfP, std::span<const float> logits
 /// and twice how well a window agrees with them about the answer's first token.
 ///
 /// Earlier questions and answers are seen as they were read, each from its own windows.
+///
+/// Many windows are asked in one job, with a copy of the question for each: weights are unpacked
+/// and pages are listed once for all of them.
 class ParallelWindowsAnswer final : public AnswerMethod
 {
 public:
+    /// Rows of one job, which bounds its buffers.
+    static constexpr std::size_t kBlockRows = 512;
+
     /// `best` windows of all are read for an answer; 0: all. `together` are compared with each
-    /// other to find them; where that is not more than `best`, each is judged alone. The
-    /// transformer outlives this.
+    /// other to find them; where that is not more than `best`, each is judged alone. `blockRows`
+    /// are read at once, or as many as one question has. The transformer outlives this.
     ParallelWindowsAnswer(Transformer& transformer, std::shared_ptr<const ParallelWindows> windows,
-                          std::uint32_t best, std::uint32_t together);
+                          std::uint32_t best, std::uint32_t together,
+                          std::size_t blockRows = kBlockRows);
 
     std::unique_ptr<AnswerMethod> clone() const override
     {
@@ -71,9 +79,15 @@ private:
     static void keepBest(std::vector<Candidate>& candidates, std::size_t count);
 
     bool readsAll() const { return m_best == 0 || m_best >= m_windows->count(); }
-    /// Logits of the turn's rows as seen with the chosen windows; leaves the store as it was.
+    /// Logits of the turn's last row as seen with the chosen windows; leaves the store as it was.
     std::vector<float> readOnce(std::span<const std::int32_t> turn, KvStore& store,
-                                LogitRows logits, const std::stop_token& stop);
+                                const std::stop_token& stop);
+    /// Puts the turn to every window on its own and hands out the logits of its last row or of all
+    /// of them, (rows, vocabulary), window by window; leaves the store as it was.
+    void
+    readEach(std::span<const std::int32_t> turn, KvStore& store, LogitRows logits,
+             const std::function<void(std::uint32_t window, std::span<const float> logits)>& take,
+             const std::stop_token& stop);
     /// What is read next sees the windows of all these.
     void readFrom(std::span<const Candidate> candidates);
 
@@ -81,6 +95,7 @@ private:
     std::shared_ptr<const ParallelWindows> m_windows;
     std::uint32_t m_best;
     std::uint32_t m_together;
+    std::size_t m_blockRows;
     std::vector<std::uint32_t> m_chosen;
 };
 

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,16 +36,17 @@ struct Job
     /// layer reads the lists of another one. Spares the memory of all layers but one.
     bool leavesEachLayer = false;
     LogitRows logits = LogitRows::None;
-    std::optional<std::uint32_t> logitRow; // the row that LogitRows::Last means, if not the last
-    std::string phase;                     // what the user is told: "Reading", "Scoring"
-    std::uint64_t documentTokens = 0;      // progress that the job makes within its phase
+    std::vector<std::uint32_t> logitRows; // what LogitRows::Last means, ascending, if not the last
+                                          // row; several of them not with sparse patterns
+    std::string phase;                    // what the user is told: "Reading", "Scoring"
+    std::uint64_t documentTokens = 0;     // progress that the job makes within its phase
     bool wantsHidden = true; // of a job that ends below the last layer: false spares its last
                              // attention and leaves JobResult::hidden empty
 };
 
 struct JobResult
 {
-    std::vector<float> logits; // (0, 1 or all rows, vocabulary)
+    std::vector<float> logits; // (rows whose logits were wanted, vocabulary)
     std::vector<float> hidden; // (surviving rows, width), when the job ended before the last layer
     std::vector<std::uint32_t> survivors; // indices of the job's rows that reached the end
 };

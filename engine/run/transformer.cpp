@@ -4,7 +4,6 @@
 #include "engine/run/transformer_rows.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <numeric>
 
@@ -14,10 +13,11 @@ namespace {
 /// Rows whose gate and up projections are held at once: bounds the widest buffers of a long job.
 constexpr std::size_t kFfnRows = 512;
 
-std::vector<float> gather(std::span<const float> from, std::span<const std::uint32_t> rows,
+template <typename Value>
+std::vector<Value> gather(const std::vector<Value>& from, std::span<const std::uint32_t> rows,
                           std::size_t width)
 {
-    std::vector<float> out(rows.size() * width);
+    std::vector<Value> out(rows.size() * width);
     for (std::size_t i = 0; i < rows.size(); ++i)
         std::copy_n(&from[rows[i] * width], width, &out[i * width]);
     return out;
@@ -121,7 +121,7 @@ void Transformer::runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hook
     if (unread)
         return;
     if (last && rows.job.logits == LogitRows::Last)
-        keepLogitRow(rows, attendsFirst);
+        keepLogitRows(rows, attendsFirst);
     if (!attendsFirst)
         attend(rows, layer, store, nullptr);
 
@@ -133,30 +133,31 @@ void Transformer::runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hook
     feedForward(rows, weights);
 }
 
-/// Drops all rows but the one whose logits are wanted, with their queries and masks, or with their
+/// Drops all rows but those whose logits are wanted, with their queries and masks, or with their
 /// results once they attended.
-void Transformer::keepLogitRow(Rows& rows, bool attended)
+void Transformer::keepLogitRows(Rows& rows, bool attended)
 {
     const std::size_t count = rows.count();
-    if (count < 2)
-        return;
-    const auto wanted = rows.job.logitRow ? std::ranges::find(rows.indices, *rows.job.logitRow)
-                                          : rows.indices.end() - 1;
-    assert(wanted != rows.indices.end());
-    const auto row = static_cast<std::uint32_t>(wanted - rows.indices.begin());
-    const auto keepOne = [count, row](auto& values) {
-        const auto each = static_cast<std::ptrdiff_t>(values.size() / count);
-        values.erase(values.begin() + (row + 1) * each, values.end());
-        values.erase(values.begin(), values.begin() + row * each);
-    };
-    keepOne(attended ? m_attended : m_query);
-    for (Segment& segment : rows.segments) {
-        keepOne(segment.visible);
-        keepOne(segment.queryShift);
-        for (kernels::SparsePattern& pattern : segment.patterns)
-            pattern.pages = {pattern.pages[row / kernels::kPatternRows]};
+    std::vector<std::uint32_t> kept;
+    for (const std::uint32_t wanted : rows.job.logitRows) {
+        const auto found = std::ranges::lower_bound(rows.indices, wanted);
+        assert(found != rows.indices.end() && *found == wanted);
+        kept.push_back(static_cast<std::uint32_t>(found - rows.indices.begin()));
     }
-    keepRows(rows, std::array{row});
+    if (kept.empty())
+        kept.push_back(static_cast<std::uint32_t>(count - 1));
+    if (kept.size() == count)
+        return;
+    const auto keepOf = [&](auto& values) { values = gather(values, kept, values.size() / count); };
+    keepOf(attended ? m_attended : m_query);
+    for (Segment& segment : rows.segments) {
+        keepOf(segment.visible);
+        keepOf(segment.queryShift);
+        assert(segment.patterns.empty() || kept.size() == 1);
+        for (kernels::SparsePattern& pattern : segment.patterns)
+            pattern.pages = {pattern.pages[kept.front() / kernels::kPatternRows]};
+    }
+    keepRows(rows, kept);
 }
 
 void Transformer::feedForward(Rows& rows, const LayerWeights& weights)

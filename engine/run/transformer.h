@@ -63,7 +63,7 @@ private:
                                                  const KvStore& store);
     void score(const Rows& rows, const LayerStep& step, const kernels::ScoreSpec* pass,
                bool attended, Hooks& hooks);
-    void keepLogitRow(Rows& rows, bool attended);
+    void keepLogitRows(Rows& rows, bool attended);
     void feedForward(Rows& rows, const LayerWeights& weights);
     void keepRows(Rows& rows, std::span<const std::uint32_t> ascending);
     std::vector<float> logitsOf(std::span<const float> hidden);

@@ -61,7 +61,7 @@ TEST_CASE_FIXTURE(Fixture, "B1: token by token, beacons come with the token that
     const auto step = [&](std::vector<std::int32_t> positions, std::uint32_t logitRow) {
         const Job job = read(window, 1);
         CHECK(job.positions == positions);
-        CHECK(job.logitRow == logitRow);
+        CHECK(job.logitRows == std::vector{logitRow});
         CHECK((job.tokens.back() == kBeaconToken) == (positions.size() == 2));
     };
     step({7, 8}, 0);

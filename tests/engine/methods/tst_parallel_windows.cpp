@@ -273,6 +273,52 @@ TEST_CASE("a question chooses its window, also behind an earlier one, and leaves
     }
 }
 
+TEST_CASE("windows that are asked in one job are ranked as if each had been asked in its own")
+{
+    const auto model = trainedReader();
+    const Facts facts;
+    const auto context = tests::prepare(
+        model, facts.text, optionsOf("parallel-windows", {{"window", 400}, {"best", 1}}));
+    const auto windows = std::make_shared<ParallelWindows>(windowsOf(*context));
+    REQUIRE(windows->count() > 8);
+    const auto encode = [&](const std::string& text) {
+        return model->tokenizer().encode(text, SpecialTokens::Parse, false).ids;
+    };
+    const std::vector<std::int32_t> earlier =
+        encode("<|user|>" + facts.asked[0].first + "<|end|><|assistant|>" + facts.asked[0].second +
+               "<|end|>");
+    const std::vector<std::int32_t> turn =
+        encode("<|user|>" + facts.asked[2].first + "<|end|><|assistant|>");
+    for (const bool hasEarlier : {false, true}) {
+        CAPTURE(hasEarlier);
+        // The first 1, 2, 3 ... of them are the same, so the order is.
+        for (std::uint32_t best = 1; best < windows->count(); ++best) {
+            std::vector<std::vector<std::uint32_t>> chosen;
+            for (const std::size_t blockRows :
+                 {std::size_t{1}, 2 * turn.size(), std::size_t{512}}) {
+                ParallelWindowsAnswer answer(model->transformer(), windows, best, 1, blockRows);
+                KvStore store = context->store();
+                if (hasEarlier) {
+                    answer.takeExchange(earlier, store, {});
+                    Job job;
+                    job.tokens = earlier;
+                    job.role = Role::Query;
+                    for (std::size_t i = 0; i < earlier.size(); ++i)
+                        job.positions.push_back(store.nextPosition() + static_cast<int>(i));
+                    model->transformer().run(job, store, answer);
+                }
+                const std::uint32_t rows = store.rowCount();
+                answer.beforeQuestion(turn, store, {});
+                CHECK(store.rowCount() == rows);
+                chosen.emplace_back(answer.chosen().begin(), answer.chosen().end());
+            }
+            CAPTURE(best);
+            CHECK(chosen[0] == chosen[1]);
+            CHECK(chosen[0] == chosen[2]);
+        }
+    }
+}
+
 TEST_CASE("with best 0 a question sees everything, as in the paper")
 {
     const auto model = tests::loadReader();

@@ -155,6 +155,24 @@ TEST_CASE_FIXTURE(Fixture, "a layer range continues where another one ended")
     CHECK(logits == whole);
 }
 
+TEST_CASE_FIXTURE(Fixture, "the logits of named rows are those that they have among all")
+{
+    const auto all = transformer.run(job(12, 0, LogitRows::All), store).logits;
+    KvStore other({3, 2, 32}, KvType::F16);
+    Job some = job(12, 0, LogitRows::Last);
+    some.logitRows = {2, 3, 9};
+    const JobResult result = transformer.run(some, other);
+    CHECK(result.survivors == some.logitRows);
+    const std::size_t vocabulary = all.size() / 12;
+    REQUIRE(result.logits.size() == 3 * vocabulary);
+    for (std::size_t i = 0; i < 3; ++i) {
+        CHECK(
+            std::ranges::equal(std::span(result.logits).subspan(i * vocabulary, vocabulary),
+                               std::span(all).subspan(some.logitRows[i] * vocabulary, vocabulary)));
+    }
+    CHECK(other.list(2, 0).length() == 12);
+}
+
 TEST_CASE_FIXTURE(Fixture, "rows dropped after a layer are absent from the later ones")
 {
     KeepSome hooks;
