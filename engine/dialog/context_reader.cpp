@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
 
 namespace engine {
 namespace {
@@ -345,8 +346,17 @@ readContext(const KvShape& shape, std::span<const std::byte> headerSegment,
     KvStore store(header.shape, header.working);
     store.setRope(std::move(rope));
     store.adoptRows(std::move(header.positions), std::move(header.roles), header.nextPosition);
+    // The next segment is fetched and checked while this one becomes pages. Also when a segment is
+    // refused, the future waits for its thread before it goes.
+    std::future<std::vector<std::byte>> ahead;
+    const auto fetch = [&](std::size_t index) {
+        if (index < plan.size())
+            ahead = std::async(std::launch::async, readSegment, index + 1);
+    };
+    fetch(0);
     for (std::size_t index = 0; index < plan.size(); ++index) {
-        const std::vector<std::byte> bytes = readSegment(index + 1);
+        const std::vector<std::byte> bytes = ahead.get();
+        fetch(index + 1);
         ByteReader reader(bytes, kName);
         if (reader.get<std::uint32_t>("segment magic") != kSegmentMagic ||
             reader.get<std::uint32_t>("segment index") != index + 1)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace engine {
@@ -105,10 +106,16 @@ void EvidenceHooks::addSegment(const LayerStep& step, Scorer& scorer, std::size_
     // Entries of the prefix are the first ones of every list: it is never dropped. Where the
     // segment consists of some pages, its entries are counted in these.
     const bool isAll = segment.pages.empty();
-    const std::uint32_t begin = isAll ? m_prefixRows : 0;
+    kernels::EntryRange seen{std::numeric_limits<std::uint32_t>::max(), 0}; // by any row
+    for (const kernels::EntryRange& each : segment.visible) {
+        if (each.begin < each.end)
+            seen = {std::min(seen.begin, each.begin), std::max(seen.end, each.end)};
+    }
+    const std::uint32_t begin = std::max(isAll ? m_prefixRows : 0, seen.begin);
     std::vector<std::uint32_t> ends(heads);
     for (std::uint32_t head = 0; head < heads; ++head)
-        ends[head] = isAll ? listOf(head).length() : entriesOf(segment.pages[head], listOf(head));
+        ends[head] = std::min(seen.end, isAll ? listOf(head).length()
+                                              : entriesOf(segment.pages[head], listOf(head)));
     const std::uint32_t end = std::max(begin, *std::ranges::max_element(ends));
     if (end == begin)
         return;

@@ -137,8 +137,8 @@ public:
         const std::uint32_t rows = 512;
         tokens = (tokens + rows - 1) / rows * rows;
         fill(store, tokens);
-        KvStore::LayerViews views;
-        store.views(0, views);
+        std::vector<kernels::KvListView> lists;
+        store.views(0, lists);
         std::vector<float> query(std::size_t{rows} * config.heads * config.headDim, 0.01F);
         std::vector<float> out(query.size());
         std::vector<kernels::EntryRange> visible(std::size_t{rows} * config.kvHeads);
@@ -150,7 +150,7 @@ public:
             for (std::uint32_t begin = 0; begin < tokens; begin += rows) {
                 for (std::size_t i = 0; i < visible.size(); ++i)
                     visible[i] = {0, static_cast<std::uint32_t>(begin + i / config.kvHeads + 1)};
-                m_backend.attention(out, {}, query, views.lists, visible, shape);
+                m_backend.attention(out, {}, query, lists, visible, shape);
             }
         });
         const double pairs = 0.5 * tokens * (tokens + 1.0);

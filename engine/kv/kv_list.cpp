@@ -44,6 +44,7 @@ void forEachPiece(std::uint32_t first, std::size_t count, const Piece& piece)
 
 KvPage& KvList::writablePage(std::size_t index)
 {
+    m_viewed = std::min(m_viewed, index);
     if (m_pages[index].use_count() > 1)
         m_pages[index] = std::make_shared<KvPage>(*m_pages[index]);
     // The page was made by this list and nobody else holds it: writing through is allowed.
@@ -93,6 +94,7 @@ void KvList::truncate(std::uint32_t length)
     assert(length <= m_length);
     m_length = length;
     m_pages.resize((length + kPageRows - 1) / kPageRows);
+    m_viewed = std::min(m_viewed, length / kPageRows); // a last page has fewer rows now
     if (!m_identity)
         m_rows.resize(length);
 }
@@ -266,6 +268,8 @@ void KvList::pack(KvType type, std::size_t headDim)
         m_pages[index] = std::move(page);
     }
     clearBehindEnd(headDim);
+    m_views = std::vector<kernels::KvPageView>();
+    m_viewed = 0;
     m_pages.shrink_to_fit();
     m_rows.shrink_to_fit();
 }
@@ -289,22 +293,34 @@ void KvList::adoptPage(std::shared_ptr<const KvPage> page, std::span<const std::
     addRows(rows);
 }
 
+kernels::KvPageView KvList::view(std::size_t index) const
+{
+    const KvPage& page = *m_pages[index];
+    const std::size_t rows = std::min(kPageRows, m_length - index * kPageRows);
+    const std::byte* keys = page.keys.empty() ? nullptr : page.keys.data();
+    return {keys, page.values.data(), page.type, static_cast<std::uint32_t>(rows)};
+}
+
+std::span<const kernels::KvPageView> KvList::views()
+{
+    m_views.resize(m_pages.size());
+    for (; m_viewed < m_pages.size(); ++m_viewed)
+        m_views[m_viewed] = view(m_viewed);
+    return m_views;
+}
+
 void KvList::views(std::vector<kernels::KvPageView>& out) const
 {
-    out.clear();
-    out.reserve(m_pages.size());
-    for (std::size_t index = 0; index < m_pages.size(); ++index) {
-        const KvPage& page = *m_pages[index];
-        const std::size_t rows = std::min(kPageRows, m_length - index * kPageRows);
-        const std::byte* keys = page.keys.empty() ? nullptr : page.keys.data();
-        out.push_back({keys, page.values.data(), page.type, static_cast<std::uint32_t>(rows)});
-    }
+    out.resize(m_pages.size());
+    for (std::size_t index = 0; index < m_pages.size(); ++index)
+        out[index] = view(index);
 }
 
 std::size_t KvList::bytes() const
 {
-    std::size_t total =
-        m_rows.capacity() * sizeof(std::uint32_t) + m_pages.capacity() * sizeof(m_pages.front());
+    std::size_t total = m_rows.capacity() * sizeof(std::uint32_t) +
+                        m_pages.capacity() * sizeof(m_pages.front()) +
+                        m_views.capacity() * sizeof(m_views.front());
     for (const auto& page : m_pages)
         total += kPageObjectBytes + page->keys.capacity() + page->values.capacity();
     return total;

@@ -80,7 +80,11 @@ public:
     /// Appends a page read from an artefact. Only the last page may be partly filled.
     void adoptPage(std::shared_ptr<const KvPage> page, std::span<const std::uint32_t> rows);
 
-    /// Views of the pages, valid until the list changes.
+    /// Views of the pages, valid until the list changes. Only those of pages that may have changed
+    /// are made anew: the pages of a long list lie all over the memory, and to visit each of them
+    /// for every token takes as long as to compute the token.
+    std::span<const kernels::KvPageView> views();
+    /// The same, all made anew.
     void views(std::vector<kernels::KvPageView>& out) const;
     const std::vector<std::shared_ptr<const KvPage>>& pages() const { return m_pages; }
 
@@ -90,12 +94,15 @@ public:
 
 private:
     KvPage& writablePage(std::size_t index);
+    kernels::KvPageView view(std::size_t index) const;
     void clearBehindEnd(std::size_t headDim);
     void writeKeys(std::span<const float> keys, std::uint32_t first, std::size_t headDim);
     void addRows(std::span<const std::uint32_t> rows);
 
     std::vector<std::shared_ptr<const KvPage>> m_pages;
     std::vector<std::uint32_t> m_rows; // unused while entry i is row i
+    std::vector<kernels::KvPageView> m_views;
+    std::size_t m_viewed = 0; // the views of pages before this one are true
     std::uint32_t m_length = 0;
     bool m_identity = true;
 };

@@ -54,14 +54,12 @@ KvList& KvStore::list(std::uint32_t layer, std::uint32_t head)
     return m_lists[std::size_t{layer} * m_shape.kvHeads + head];
 }
 
-void KvStore::views(std::uint32_t layer, LayerViews& storage) const
+void KvStore::views(std::uint32_t layer, std::vector<kernels::KvListView>& lists)
 {
-    storage.pages.resize(m_shape.kvHeads);
-    storage.lists.resize(m_shape.kvHeads);
+    lists.resize(m_shape.kvHeads);
     for (std::uint32_t head = 0; head < m_shape.kvHeads; ++head) {
-        const KvList& each = list(layer, head);
-        each.views(storage.pages[head]);
-        storage.lists[head] = {storage.pages[head], each.length()};
+        KvList& each = list(layer, head);
+        lists[head] = {each.views(), each.length()};
     }
 }
 

@@ -69,14 +69,15 @@ public:
     const KvList& list(std::uint32_t layer, std::uint32_t head) const;
     KvList& list(std::uint32_t layer, std::uint32_t head);
 
-    /// Views of all lists of a layer. The views live as long as `storage` and until the store
+    /// Views of all lists of a layer, until the store changes.
+    void views(std::uint32_t layer, std::vector<kernels::KvListView>& lists);
+    /// Views of lists that are no layer's own. They live as long as this and until the store
     /// changes.
     struct LayerViews
     {
         std::vector<std::vector<kernels::KvPageView>> pages;
         std::vector<kernels::KvListView> lists;
     };
-    void views(std::uint32_t layer, LayerViews& storage) const;
     /// The same with keys from keyLayers[head] and values from valueLayers[head]. The two lists of
     /// a head have the same length and page types.
     void views(std::span<const std::uint32_t> keyLayers, std::span<const std::uint32_t> valueLayers,

@@ -104,7 +104,7 @@ void Transformer::runLayer(Rows& rows, std::uint32_t layer, KvStore& store, Hook
     const LayerWeights& weights = m_weights.layers[layer];
     const bool last = layer + 1 == m_config.layers;
     project(rows, layer, store, hooks);
-    store.views(layer, m_views);
+    store.views(layer, m_lists);
     const LayerStep step = rows.step(layer, m_config.layers, store);
     chooseSegments(rows, step, hooks);
 

@@ -73,8 +73,8 @@ private:
     Backend& m_backend;
     RopeTable m_rope;
     std::uint64_t m_documentRowsRun = 0;
-    KvStore::LayerViews m_views;
-    KvStore::LayerViews m_mixedViews; // of a segment with keys or values of other layers
+    std::vector<kernels::KvListView> m_lists; // of the layer
+    KvStore::LayerViews m_mixedViews;         // of a segment with keys or values of other layers
     std::vector<float> m_normed, m_query, m_key, m_value, m_attended, m_lse, m_partOut, m_partLse,
         m_partQuery, m_gate, m_up, m_projected, m_groupIn, m_groupOut;
     std::vector<float> m_scores; // of the pass that went with the attention; empty: none did

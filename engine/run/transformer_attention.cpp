@@ -12,8 +12,8 @@ namespace engine {
 namespace {
 
 /// Of each list the given pages.
-void chooseViews(std::span<const std::vector<std::uint32_t>> pages, const KvStore::LayerViews& all,
-                 KvStore::LayerViews& chosen)
+void chooseViews(std::span<const std::vector<std::uint32_t>> pages,
+                 std::span<const kernels::KvListView> all, KvStore::LayerViews& chosen)
 {
     chosen.pages.resize(pages.size());
     chosen.lists.resize(pages.size());
@@ -21,7 +21,7 @@ void chooseViews(std::span<const std::vector<std::uint32_t>> pages, const KvStor
         chosen.pages[head].clear();
         std::uint32_t length = 0;
         for (const std::uint32_t page : pages[head]) {
-            chosen.pages[head].push_back(all.pages[head][page]);
+            chosen.pages[head].push_back(all[head].pages[page]);
             length += chosen.pages[head].back().rows;
         }
         chosen.lists[head] = {chosen.pages[head], length};
@@ -66,13 +66,13 @@ public:
                            std::span<const kernels::EntryRange> visible) override
     {
         return pass(denseSpec(spec, m_rows.segments.front()), m_transformer.m_query,
-                    m_transformer.m_views.lists,
+                    m_transformer.m_lists,
                     visible.empty() ? std::span(m_rows.segments.front().visible) : visible);
     }
 
     std::vector<float> weights(std::uint32_t head, std::size_t firstRow) override
     {
-        const auto& lists = m_transformer.m_views.lists;
+        const auto& lists = m_transformer.m_lists;
         const std::size_t length = lists[head / (m_shape.heads / m_shape.kvHeads)].length;
         std::vector<float> result((m_shape.rows - firstRow) * kernels::weightStride(length));
         m_transformer.m_backend.attentionWeights(result, m_transformer.m_query, lists,
@@ -162,11 +162,11 @@ std::span<const kernels::KvListView> Transformer::listsOf(const Segment& segment
                                                           std::uint32_t layer, const KvStore& store)
 {
     if (!segment.pages.empty()) {
-        chooseViews(segment.pages, m_views, m_mixedViews);
+        chooseViews(segment.pages, m_lists, m_mixedViews);
         return m_mixedViews.lists;
     }
     if (segment.keyLayers.empty() && segment.valueLayers.empty())
-        return m_views.lists;
+        return m_lists;
     const std::vector<std::uint32_t> own(m_config.kvHeads, layer);
     store.views(segment.keyLayers.empty() ? own : segment.keyLayers,
                 segment.valueLayers.empty() ? own : segment.valueLayers, m_mixedViews);
@@ -205,9 +205,9 @@ void Transformer::attend(Rows& rows, std::uint32_t layer, const KvStore& store,
         out.resize(m_attended.size());
         lse.resize(m_lse.size());
         if (first && pass != nullptr && isPlain(segment)) {
-            m_scores.resize(m_views.lists.size() * (pass->scored.end - pass->scored.begin));
-            m_backend.attentionWithScores(out, lse, m_scores, m_query, m_views.lists,
-                                          segment.visible, *pass, attentionShape(rows));
+            m_scores.resize(m_lists.size() * (pass->scored.end - pass->scored.begin));
+            m_backend.attentionWithScores(out, lse, m_scores, m_query, m_lists, segment.visible,
+                                          *pass, attentionShape(rows));
         } else {
             attendTo(segment, out, lse, rows, layer, store);
         }
@@ -236,7 +236,7 @@ void Transformer::attendTo(const Segment& segment, std::span<float> out, std::sp
 /// Lets the hooks look at everything up to each row, then asks them what the rows attend to.
 void Transformer::chooseSegments(Rows& rows, const LayerStep& step, Hooks& hooks)
 {
-    rows.segments.assign(1, causalSegment(rows.count(), m_views.lists));
+    rows.segments.assign(1, causalSegment(rows.count(), m_lists));
     LayerScorer scorer(*this, rows, step, nullptr, {});
     hooks.onKeys(step, scorer);
     std::vector<Segment> chosen;

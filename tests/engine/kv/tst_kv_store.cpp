@@ -189,3 +189,49 @@ TEST_CASE_FIXTURE(Fixture, "editKeys changes only the range it is given")
         CHECK(after[i] == (entry >= 60 && entry < 70 ? 0.5F : before[i]));
     }
 }
+
+TEST_CASE_FIXTURE(Fixture, "the views that a list keeps are those made anew, whatever changes it")
+{
+    const auto check = [](KvList& list) {
+        std::vector<kernels::KvPageView> anew;
+        list.views(anew);
+        const std::span<const kernels::KvPageView> kept = list.views();
+        REQUIRE(kept.size() == anew.size());
+        for (std::size_t page = 0; page < anew.size(); ++page) {
+            CAPTURE(page);
+            CHECK(kept[page].keys == anew[page].keys);
+            CHECK(kept[page].values == anew[page].values);
+            CHECK(kept[page].type == anew[page].type);
+            CHECK(kept[page].rows == anew[page].rows);
+        }
+    };
+    KvList& list = store.list(1, 0);
+    const std::uint32_t dim = store.shape().headDim;
+    const auto each = [&](const auto& change) {
+        check(list);
+        const KvList copy = list; // its pages are shared, so a change makes new ones
+        change();
+        check(list);
+        KvList other = copy;
+        check(other);
+    };
+    appendRandom(store, *backend, 150, 1);
+    each([&] { appendRandom(store, *backend, 1, 2); });
+    each([&] { appendRandom(store, *backend, 200, 3); });
+    each([&] { list.truncate(300); });
+    each([&] { list.truncate(256); });
+    each([&] { list.truncate(250); });
+    each([&] { list.editKeys({60, 140}, dim, [](std::span<float> keys) { keys[0] += 1; }); });
+    each([&] { list.blend(10, 100, 20, dim); });
+    each([&] {
+        std::vector<std::uint32_t> kept(list.length() / 2);
+        for (std::uint32_t i = 0; i < kept.size(); ++i)
+            kept[i] = i < 70 ? i : 2 * i;
+        list.keep(kept, dim);
+    });
+    each([&] { list.releaseKeys(0, 1); });
+    const auto page = list.pages().front();
+    each([&] { list.truncate(64); });
+    each([&] { list.adoptPage(page, std::vector<std::uint32_t>{400, 401}); });
+    each([&] { list.pack(KvType::Kivi4, dim); });
+}

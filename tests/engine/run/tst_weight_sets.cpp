@@ -119,7 +119,7 @@ TEST_CASE_FIXTURE(Fixture, "the logits of a named row are those it has among all
     for (const std::uint32_t row : {0U, 6U, 7U, 9U}) {
         Job one = jobWithSet(2);
         one.logits = LogitRows::Last;
-        one.logitRow = row;
+        one.logitRows = {row};
         CHECK(run(one) == rowOf(all, row));
     }
     Job last = jobWithSet(2);
