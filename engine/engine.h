@@ -317,10 +317,9 @@ std::vector<std::uint32_t> readKeptCounts(std::span<const std::byte> headerSegme
 /// The same as tokenRanges(), from a header segment without a model. Throws Damaged.
 std::vector<ByteRange> readTokenRanges(std::span<const std::byte> headerSegment);
 
-/// Loads a stored context; `readSegment(i)` gives segment i and is called from other threads, too,
-/// but never twice at once. Every field is checked against the
-/// model: Mismatch when it was made by another model, tokenizer or RoPE configuration, or (with a
-/// non-empty `textHash`) for another text; Damaged when it contradicts itself.
+/// Loads a stored context; `readSegment(i)` gives segment i, in any thread but never twice at once.
+/// Every field is checked against the model: Mismatch when it was made by another model, tokenizer
+/// or RoPE configuration, or with `textHash` for another text; Damaged when it contradicts itself.
 std::shared_ptr<const Context>
 loadContext(const std::shared_ptr<LoadedModel>& model,
             const std::function<std::vector<std::byte>(std::size_t)>& readSegment,

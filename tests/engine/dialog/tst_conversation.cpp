@@ -133,9 +133,13 @@ TEST_CASE("shares that are no numbers do not enter the evidence")
     class BrokenScorer final : public Scorer
     {
     public:
-        std::vector<float> run(const kernels::ScoreSpec&,
+        BrokenScorer() { m_segments.front().visible = {{0, 4}}; }
+
+        std::vector<float> run(const kernels::ScoreSpec& spec,
                                std::span<const kernels::EntryRange>) override
         {
+            CHECK(spec.scored.begin == 1); // behind the prefix, and where the row looks
+            CHECK(spec.scored.end == 4);
             return {0.25F, std::numeric_limits<float>::quiet_NaN(), 0.75F};
         }
         std::span<const Segment> segments() const override { return m_segments; }
