@@ -2,7 +2,6 @@
 #include "engine/methods/head_scores.h"
 #include "engine/methods/head_table.h"
 #include "engine/methods/method.h"
-#include "engine/methods/rope_settings.h"
 
 #include <filesystem>
 #include <fstream>
@@ -46,9 +45,7 @@ std::string usualHeadTable(const LoadedModel& model, const PrepareOptions& optio
     if (table.empty())
         return {};
     try {
-        const auto settings = completeSettings(entry.info, options.settings);
-        readHeadTable(table, {model.identity(), ropeOf(model.config(), settings).canonical(),
-                              model.config().layers, model.config().kvHeads});
+        readHeadTable(table, headTableOrigin(model));
     } catch (const Error& error) {
         if (error.code() == ErrorCode::Mismatch)
             return {};
@@ -88,9 +85,7 @@ std::string measureHeadTable(const std::shared_ptr<LoadedModel>& model, std::str
     }
     if (!measurement.warnings().empty())
         throw Error(ErrorCode::Damaged, measurement.warnings().front());
-    return writeHeadTable(
-        {model->identity(), model->config().rope.canonical(), plan.layers, plan.kvHeads},
-        measurement.scores());
+    return writeHeadTable(headTableOrigin(*model), measurement.scores());
 }
 
 } // namespace engine

@@ -1,7 +1,6 @@
 #include "engine/dialog/prepare_options.h"
 
 #include "engine/methods/block_plan.h"
-#include "engine/methods/head_table.h"
 #include "engine/methods/rope_settings.h"
 #include "engine/model/output_norms.h"
 
@@ -38,7 +37,6 @@ std::vector<kernels::EntryRange> pinnedTokens(std::vector<ByteRange> pinned, std
 }
 
 std::vector<float> headScoresOf(const LoadedModel& model, const MethodEntry& entry,
-                                const std::map<std::string, double>& settings,
                                 const std::string& table)
 {
     if (table.empty())
@@ -48,8 +46,7 @@ std::vector<float> headScoresOf(const LoadedModel& model, const MethodEntry& ent
                                              " uses no head table. Leave it out, or choose "
                                              "kvzip-head or duo-attention.");
     }
-    return readHeadTable(table, {model.identity(), ropeOf(model.config(), settings).canonical(),
-                                 model.config().layers, model.config().kvHeads});
+    return readHeadTable(table, headTableOrigin(model));
 }
 
 void checkFits(const ModelConfig& model, const DocumentPlan& plan, const MethodEntry& entry)
@@ -71,6 +68,12 @@ void checkFits(const ModelConfig& model, const DocumentPlan& plan, const MethodE
 }
 
 } // namespace
+
+HeadTableOrigin headTableOrigin(const LoadedModel& model)
+{
+    const ModelConfig& config = model.config();
+    return {model.identity(), config.rope.canonical(), config.layers, config.kvHeads};
+}
 
 void checkPrepareOptions(const PrepareOptions& options)
 {
@@ -123,7 +126,7 @@ DocumentPlan makePlan(LoadedModel& model, const PromptTokens& prompts, std::stri
     plan.rope = ropeOf(config, plan.settings).canonical();
     plan.pinned = pinnedTokens(options.pinned, text.size(), tokens);
     checkPinned(entry, plan.pinned);
-    plan.headScores = headScoresOf(model, entry, plan.settings, options.headTable);
+    plan.headScores = headScoresOf(model, entry, options.headTable);
     plan.text = [text, &tokens](std::uint32_t begin, std::uint32_t end) {
         const std::uint32_t first = tokens.ranges[begin].begin;
         return std::string(text.substr(first, tokens.ranges[end - 1].end - first));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/dialog/prompt_tokens.h"
+#include "engine/methods/head_table.h"
 #include "engine/methods/method.h"
 
 #include <string_view>
@@ -12,6 +13,10 @@ constexpr std::size_t kRoomForQuestion = 64;
 
 /// Throws BadInput naming the option and its range.
 void checkPrepareOptions(const PrepareOptions& options);
+
+/// What a table of this model's heads was measured on: with its own positions. What a head is for
+/// is in its weights, so a table serves stretched positions (the `rope` setting), too.
+HeadTableOrigin headTableOrigin(const LoadedModel& model);
 
 /// What the method plans with, the rope factor resolved. `prompts`, `text` and `tokens` must
 /// outlive the plan. Throws BadInput for an empty document or settings out of range, TooLarge for a

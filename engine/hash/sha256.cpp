@@ -105,16 +105,30 @@ std::string Sha256::hexDigest() const
 void Sha256::compress(const std::byte* block)
 {
     const std::array<std::uint32_t, 64> words = messageSchedule(block);
-    std::array<std::uint32_t, 8> s = m_state; // the working variables a to h
-    for (std::size_t i = 0; i < 64; ++i) {
-        const std::uint32_t sum1 = std::rotr(s[4], 6) ^ std::rotr(s[4], 11) ^ std::rotr(s[4], 25);
-        const std::uint32_t choice = (s[4] & s[5]) ^ (~s[4] & s[6]);
-        const std::uint32_t first = s[7] + sum1 + choice + kRoundConstants[i] + words[i];
-        const std::uint32_t sum0 = std::rotr(s[0], 2) ^ std::rotr(s[0], 13) ^ std::rotr(s[0], 22);
-        const std::uint32_t majority = (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]);
-        std::rotate(s.begin(), s.end() - 1, s.end());
-        s[4] += first;
-        s[0] = first + sum0 + majority;
+    // The working variables a to h. Instead of moving on by one place in each round they take
+    // turns, so that they stay in registers.
+    std::array<std::uint32_t, 8> s = m_state;
+    std::size_t t = 0;
+    const auto round = [&](std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t& d,
+                           std::uint32_t e, std::uint32_t f, std::uint32_t g, std::uint32_t& h) {
+        const std::uint32_t sum1 = std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25);
+        const std::uint32_t choice = (e & f) ^ (~e & g);
+        const std::uint32_t first = h + sum1 + choice + kRoundConstants[t] + words[t];
+        const std::uint32_t sum0 = std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22);
+        const std::uint32_t majority = (a & b) ^ (a & c) ^ (b & c);
+        d += first;
+        h = first + sum0 + majority;
+        ++t;
+    };
+    while (t < words.size()) {
+        round(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]);
+        round(s[7], s[0], s[1], s[2], s[3], s[4], s[5], s[6]);
+        round(s[6], s[7], s[0], s[1], s[2], s[3], s[4], s[5]);
+        round(s[5], s[6], s[7], s[0], s[1], s[2], s[3], s[4]);
+        round(s[4], s[5], s[6], s[7], s[0], s[1], s[2], s[3]);
+        round(s[3], s[4], s[5], s[6], s[7], s[0], s[1], s[2]);
+        round(s[2], s[3], s[4], s[5], s[6], s[7], s[0], s[1]);
+        round(s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[0]);
     }
     for (std::size_t i = 0; i < s.size(); ++i) {
         m_state[i] += s[i];
