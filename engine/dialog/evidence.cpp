@@ -24,6 +24,17 @@ std::uint32_t entryInList(std::span<const std::uint32_t> pages, std::uint32_t en
     return pages[entry / kPage] * kPage + entry % kPage;
 }
 
+/// The smallest range that covers all of them; begins behind its end where all are empty.
+kernels::EntryRange seenByAnyRow(std::span<const kernels::EntryRange> visible)
+{
+    kernels::EntryRange seen{std::numeric_limits<std::uint32_t>::max(), 0};
+    for (const kernels::EntryRange& each : visible) {
+        if (each.begin < each.end)
+            seen = {std::min(seen.begin, each.begin), std::max(seen.end, each.end)};
+    }
+    return seen;
+}
+
 } // namespace
 
 EvidenceHooks::EvidenceHooks(Hooks& method, std::uint32_t prefixRows, std::uint32_t documentTokens,
@@ -106,11 +117,7 @@ void EvidenceHooks::addSegment(const LayerStep& step, Scorer& scorer, std::size_
     // Entries of the prefix are the first ones of every list: it is never dropped. Where the
     // segment consists of some pages, its entries are counted in these.
     const bool isAll = segment.pages.empty();
-    kernels::EntryRange seen{std::numeric_limits<std::uint32_t>::max(), 0}; // by any row
-    for (const kernels::EntryRange& each : segment.visible) {
-        if (each.begin < each.end)
-            seen = {std::min(seen.begin, each.begin), std::max(seen.end, each.end)};
-    }
+    const kernels::EntryRange seen = seenByAnyRow(segment.visible);
     const std::uint32_t begin = std::max(isAll ? m_prefixRows : 0, seen.begin);
     std::vector<std::uint32_t> ends(heads);
     for (std::uint32_t head = 0; head < heads; ++head)
