@@ -7,6 +7,19 @@ namespace {
 
 using namespace kernels;
 
+const char* nameOf(cpu::KernelLevel level)
+{
+    switch (level) {
+    case cpu::KernelLevel::Avx512:
+        return "AVX-512";
+    case cpu::KernelLevel::Avx2:
+        return "AVX2";
+    case cpu::KernelLevel::Scalar:
+        break;
+    }
+    return "no AVX2";
+}
+
 class CpuBackend final : public Backend
 {
 public:
@@ -19,7 +32,7 @@ public:
     {
         const std::size_t threads = m_pool.threads();
         return "CPU, " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") +
-               (cpu::bestKernelLevel() == cpu::KernelLevel::Avx2 ? "AVX2" : "no AVX2");
+               nameOf(cpu::bestKernelLevel());
     }
 
     void embed(std::span<float> out, const WeightView& table,

@@ -97,6 +97,7 @@ public:
         std::vector<std::uint32_t> ends; // byte end of each token in the raw text
         std::string raw;
         std::uint32_t blanks = 0; // at the start of the raw text, not part of the answer
+        std::size_t read = 0;     // ids that the tail has
     };
 
     void generate(std::vector<float> logits, const AskOptions& options,
@@ -104,6 +105,13 @@ public:
                   Clock::time_point start, Answer& answer, Generated& generated);
     void collectEvidence(Tail::Snapshot beforeLast, std::int32_t lastOfQuestion,
                          const Generated& generated, Answer& answer);
+
+    /// The answer's last token, where generating had no need to read it.
+    void readRest(const Generated& generated)
+    {
+        tail.read(std::span(generated.ids).subspan(generated.read), Role::Generated,
+                  LogitRows::None, {});
+    }
 
     std::shared_ptr<LoadedModel> model;
     std::shared_ptr<const Context> context;
@@ -198,6 +206,7 @@ void Conversation::Impl::generate(std::vector<float> logits, const AskOptions& o
             break;
         const std::array<std::int32_t, 1> next{id};
         logits = tail.read(next, Role::Generated, LogitRows::Last, {});
+        ++generated.read;
     }
     stream.finish();
     generated.blanks = stream.blanks();
@@ -282,7 +291,10 @@ Answer Conversation::ask(const std::string& question, const AskOptions& options,
         Tail::Snapshot beforeLast = impl.tail.snapshot();
         auto logits = impl.tail.read(std::span(tokens).last(1), Role::Query, LogitRows::Last, stop);
         impl.generate(std::move(logits), options, onText, stop, start, answer, generated);
-        impl.collectEvidence(std::move(beforeLast), tokens.back(), generated, answer);
+        if (options.evidence)
+            impl.collectEvidence(std::move(beforeLast), tokens.back(), generated, answer);
+        else
+            impl.readRest(generated);
         answer.tokensInContext = impl.tail.store().rowCount();
     } catch (const Error& error) {
         undo();

@@ -162,6 +162,7 @@ private:
         for (const QuestionPart& part : question.parts) {
             AskOptions options;
             options.maxTokens = tokensOf(part.accepted) + kSpareTokens;
+            options.evidence = false; // nobody looks at it
             const std::string text = conversation.ask(part.question, options, {}).text;
             m_answers.push_back({m_unit, question.task, m_number, part.question,
                                  part.accepted.front(), text, isExact(text, part.accepted),

@@ -81,7 +81,7 @@ ScoreCall checkedScores(std::span<float> scores, std::span<const float> q,
 bool hasTiles()
 {
 #if defined(EPITOME_AVX2_KERNELS)
-    return bestKernelLevel() == KernelLevel::Avx2;
+    return bestKernelLevel() >= KernelLevel::Avx2;
 #else
     return false;
 #endif

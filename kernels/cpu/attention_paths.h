@@ -25,7 +25,7 @@ struct AttentionCall
 /// Two passes in double precision, entry by entry: slow, for tests and processors without AVX2.
 void attentionReference(const AttentionCall& call, ThreadPool& pool);
 
-/// Tiles with an online softmax. Only at KernelLevel::Avx2.
+/// Tiles with an online softmax. Only at KernelLevel::Avx2 or above.
 void attentionTiled(const AttentionCall& call, ThreadPool& pool);
 
 /// The operands of scorePass(), see there.
@@ -43,14 +43,14 @@ struct ScoreCall
 /// Entry by entry in double precision: slow, for tests and processors without AVX2.
 void scorePassReference(const ScoreCall& call, ThreadPool& pool);
 
-/// Tiles. Only at KernelLevel::Avx2.
+/// Tiles. Only at KernelLevel::Avx2 or above.
 void scorePassTiled(const ScoreCall& call, ThreadPool& pool);
 
 /// Whether attentionScoredTiled() can do a pass: a maximum over rows of weights over a subset.
 bool canScoreWhileAttending(const ScoreSpec& spec, const AttentionShape& shape);
 
 /// attentionTiled() and scorePassTiled() with the same queries, lists and limits, from one product
-/// of queries and keys, with the same bits. Only at KernelLevel::Avx2.
+/// of queries and keys, with the same bits. Only at KernelLevel::Avx2 or above.
 void attentionScoredTiled(const AttentionCall& attention, const ScoreCall& score, ThreadPool& pool);
 
 /// As attention(), with the patterns of sparseAttention().

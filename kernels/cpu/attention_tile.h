@@ -85,11 +85,6 @@ struct CollectedLogits
     std::size_t stride = 0;     // whole pages
 };
 
-/// One step of the online softmax (FlashAttention, arXiv 2205.14135, algorithm 1) over one page,
-/// whose first entry has the index `pageBegin`. `collected` may be null.
-void attendPageAvx2(const SoftmaxState& state, const QueryTile& tile, const KvPageView& page,
-                    std::size_t pageBegin, float* pageScratch, const CollectedLogits* collected);
-
 /// best[entry] = max(best[entry], logits[entry] - normaliser) for `count` entries, a multiple of 8;
 /// a difference that is no number leaves `best` alone.
 void takeMaximaAvx2(float* best, const float* logits, float normaliser, std::size_t count);

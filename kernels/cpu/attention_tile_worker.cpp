@@ -101,8 +101,8 @@ void TileWorker::attendSplit(const SoftmaxState& state, std::size_t split,
     const std::size_t begin = std::max<std::size_t>(m_seen.begin, split * kSplitEntries);
     const std::size_t end = std::min<std::size_t>(m_seen.end, (split + 1) * kSplitEntries);
     for (std::size_t page = begin / kPageRows; page * kPageRows < end; ++page)
-        attendPageAvx2(state, tile, m_call.lists[m_kvHead].pages[page], page * kPageRows,
-                       m_page.get(), collected);
+        m_kernels.attendPage(state, tile, m_call.lists[m_kvHead].pages[page], page * kPageRows,
+                             m_page.get(), collected);
 }
 
 void TileWorker::attendAll(std::size_t first, std::size_t end, const CollectedLogits* collected)

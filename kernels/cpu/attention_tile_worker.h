@@ -3,6 +3,7 @@
 
 #include "kernels/cpu/attention_paths.h"
 #include "kernels/cpu/attention_tile.h"
+#include "kernels/cpu/tile_kernels.h"
 
 #include <memory>
 #include <vector>
@@ -60,6 +61,7 @@ public:
 private:
     const AttentionCall& m_call;
     const TilePlan& m_plan;
+    const TileKernels& m_kernels = bestTileKernels();
     std::unique_ptr<float[]> m_packed; // (rows, headDim)
     std::unique_ptr<float[]> m_states; // the total and one split
     std::unique_ptr<float[]> m_page;

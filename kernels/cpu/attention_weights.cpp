@@ -4,6 +4,7 @@
 #include "kernels/cpu/kv_page_layout.h"
 #include "kernels/cpu/score_pass_tile.h"
 #include "kernels/cpu/thread_pool.h"
+#include "kernels/cpu/tile_kernels.h"
 
 #include <algorithm>
 #include <cmath>
@@ -74,7 +75,7 @@ void weighTiled(const WeightCall& call, ThreadPool& pool)
     pool.parallelFor(pages, 8, [&](std::size_t begin, std::size_t end, std::size_t) {
         const auto memory = std::make_unique_for_overwrite<float[]>(expandedKeyFloats(headDim));
         for (std::size_t page = begin; page < end; ++page)
-            writeLogitsAvx2(
+            bestTileKernels().writeLogits(
                 call.weights.data() + page * kPageRows, call.stride(), tile,
                 expandKeysAvx2(memory.get(), call.list.pages[page], page * kPageRows, headDim));
     });
@@ -110,7 +111,7 @@ void attentionWeights(std::span<float> weights, std::span<const float> q,
     if (weights.size() != call.rows() * call.stride())
         throw std::invalid_argument("the weights do not match the rows and the list");
 #if defined(EPITOME_AVX2_KERNELS)
-    if (bestKernelLevel() == KernelLevel::Avx2) {
+    if (bestKernelLevel() >= KernelLevel::Avx2) {
         weighTiled(call, pool);
         return;
     }

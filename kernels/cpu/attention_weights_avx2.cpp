@@ -1,28 +1,7 @@
-#include "kernels/cpu/attention_logits_avx2.h"
+#include "kernels/cpu/attention_block.h"
+#include "kernels/cpu/score_pass_tile.h"
 
 namespace kernels::cpu {
-
-void writeLogitsAvx2(float* out, std::size_t stride, const QueryTile& tile,
-                     const ExpandedKeys& keys)
-{
-    forEachBlock(tile.rows, [&]<int Rows>(std::size_t first) {
-        const BlockView view = viewBlock<Rows>(tile.ranges + first, keys.begin, keys.rows);
-        BlockLogits logits;
-        if (view.from < view.to) {
-            computeLogits<Rows>(logits, tile, first, keys, view);
-            finishLogits<Rows>(logits, keys, view, kNothing);
-        }
-        for (std::size_t row = 0; row < Rows; ++row) {
-            float* to = out + (first + row) * stride;
-            const float* z = logits.z + row * kPageRows;
-            for (std::size_t vector = 0; vector < kPageRows / 8; ++vector) {
-                const bool seen = vector >= logits.firstVector && vector < logits.lastVector;
-                _mm256_storeu_ps(to + 8 * vector,
-                                 seen ? _mm256_load_ps(z + 8 * vector) : _mm256_set1_ps(kNothing));
-            }
-        }
-    });
-}
 
 void softmaxRowAvx2(float* row, std::size_t count)
 {

@@ -27,6 +27,10 @@ CpuFeatures detect()
     features.avx2 = static_cast<bool>(__builtin_cpu_supports("avx2"));
     features.fma = static_cast<bool>(__builtin_cpu_supports("fma"));
     features.f16c = supportsF16c();
+    features.avx512 = static_cast<bool>(__builtin_cpu_supports("avx512f")) &&
+                      static_cast<bool>(__builtin_cpu_supports("avx512bw")) &&
+                      static_cast<bool>(__builtin_cpu_supports("avx512dq")) &&
+                      static_cast<bool>(__builtin_cpu_supports("avx512vl"));
 #endif
     return features;
 }
@@ -44,7 +48,7 @@ KernelLevel bestKernelLevel()
 #if defined(EPITOME_AVX2_KERNELS)
     const CpuFeatures& features = cpuFeatures();
     if (features.avx2 && features.fma && features.f16c)
-        return KernelLevel::Avx2;
+        return features.avx512 ? KernelLevel::Avx512 : KernelLevel::Avx2;
 #endif
     return KernelLevel::Scalar;
 }

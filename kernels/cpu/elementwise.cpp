@@ -15,7 +15,7 @@ constexpr std::size_t kPieceElements = 16384;
 const ElementwiseKernels& kernelsOf(KernelLevel level)
 {
 #if defined(EPITOME_AVX2_KERNELS)
-    if (level == KernelLevel::Avx2)
+    if (level >= KernelLevel::Avx2)
         return avx2ElementwiseKernels();
 #else
     static_cast<void>(level);

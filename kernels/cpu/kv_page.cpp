@@ -199,7 +199,7 @@ WholePart wholePart([[maybe_unused]] PageSide side, std::size_t first,
                     [[maybe_unused]] std::size_t count)
 {
 #if defined(EPITOME_AVX2_KERNELS)
-    if (bestKernelLevel() == KernelLevel::Avx2) {
+    if (bestKernelLevel() >= KernelLevel::Avx2) {
         if (side == PageSide::Values)
             return {first, first + count};
         const std::size_t begin = (first + kPanelWidth - 1) / kPanelWidth * kPanelWidth;

@@ -59,7 +59,7 @@ std::int32_t multiplyInt8(std::size_t rounds)
 LimitKernels bestLimitKernels()
 {
 #if defined(EPITOME_AVX2_KERNELS)
-    if (bestKernelLevel() == KernelLevel::Avx2)
+    if (bestKernelLevel() >= KernelLevel::Avx2)
         return avx2LimitKernels();
 #endif
     return scalarLimitKernels();

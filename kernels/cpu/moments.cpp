@@ -14,7 +14,7 @@ constexpr std::size_t kLane = 8;
 bool usesAvx2([[maybe_unused]] KernelLevel level, [[maybe_unused]] std::size_t dim)
 {
 #if defined(EPITOME_AVX2_KERNELS)
-    return level == KernelLevel::Avx2 && dim % kLane == 0;
+    return level >= KernelLevel::Avx2 && dim % kLane == 0;
 #else
     return false;
 #endif

@@ -23,11 +23,6 @@ constexpr std::size_t expandedKeyFloats(std::size_t headDim)
 ExpandedKeys expandKeysAvx2(float* out, const KvPageView& page, std::size_t pageBegin,
                             std::size_t headDim);
 
-/// Adds the entries of a page that lie in `part` to the maximum and the sum of every row; state.out
-/// stays.
-void addToNormaliserAvx2(const SoftmaxState& state, const QueryTile& tile, const ExpandedKeys& keys,
-                         const EntryRange& part);
-
 /// What is collected from a logit z of a row with the normaliser n.
 enum class ScoreTerm
 {
@@ -35,16 +30,6 @@ enum class ScoreTerm
     Weight, // 2^(z - n), summed
     Maximum // the largest z - n
 };
-
-/// scores[entry] (kPageRows) += (or max=) the terms of all rows that see the entry, in the order of
-/// the rows. `normalisers` (rows): +infinity takes a row out.
-void addScoresAvx2(float* scores, const QueryTile& tile, const float* normalisers,
-                   const ExpandedKeys& keys, ScoreTerm term);
-
-/// out[row * stride + entry] = the logit, in units of log 2, of every entry of the page that the
-/// row sees; -infinity for the other entries of the page, as far as kPageRows.
-void writeLogitsAvx2(float* out, std::size_t stride, const QueryTile& tile,
-                     const ExpandedKeys& keys);
 
 /// Turns a row of logits in units of log 2 into its softmax; `count` is a multiple of 8. What is no
 /// number stays none and does not count.

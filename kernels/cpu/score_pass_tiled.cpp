@@ -2,6 +2,7 @@
 #include "kernels/cpu/score_pass_reduce.h"
 #include "kernels/cpu/score_pass_tile.h"
 #include "kernels/cpu/thread_pool.h"
+#include "kernels/cpu/tile_kernels.h"
 
 #include <algorithm>
 #include <array>
@@ -125,7 +126,7 @@ void normaliseChunk(Pass& pass, const Chunk& chunk, std::size_t head, float* key
         const std::size_t end = std::min(part.end, seen.end);
         for (std::size_t page = std::max(part.begin, seen.begin) / kPageRows;
              page * kPageRows < end; ++page)
-            addToNormaliserAvx2(
+            bestTileKernels().addToNormaliser(
                 state, chunk.tile(),
                 expandKeysAvx2(keyMemory, list.pages[page], page * kPageRows, headDim), part);
     }
@@ -236,7 +237,8 @@ void PageScorer::addChunk(const Chunk& chunk, std::size_t member)
             continue;
         std::array<float, kPageRows> scores{};
         scores.fill(isMaximum ? -kInfinity : 0.0F);
-        addScoresAvx2(scores.data(), chunk.tile(), normalisers, m_keys[page], m_pass.term);
+        bestTileKernels().addScores(scores.data(), chunk.tile(), normalisers, m_keys[page],
+                                    m_pass.term);
         double* totals = m_scores.data() + (member * kPagesAtOnce + page) * kPageRows;
         for (std::size_t entry = 0; entry < kPageRows; ++entry) {
             const auto score = static_cast<double>(scores[entry]);

@@ -109,7 +109,7 @@ void sparseAttention(std::span<float> out, std::span<float> lse, std::span<const
     const AttentionCall call{
         .out = out, .lse = lse, .q = q, .lists = lists, .visible = visible, .shape = shape};
 #if defined(EPITOME_AVX2_KERNELS)
-    if (bestKernelLevel() == KernelLevel::Avx2) {
+    if (bestKernelLevel() >= KernelLevel::Avx2) {
         sparseAttentionTiled(call, patterns, pool);
         return;
     }

@@ -4,6 +4,7 @@
 #include "kernels/cpu/attention_paths.h"
 #include "kernels/cpu/attention_tile.h"
 #include "kernels/cpu/thread_pool.h"
+#include "kernels/cpu/tile_kernels.h"
 
 #include <algorithm>
 #include <cmath>
@@ -133,6 +134,7 @@ private:
     void fold() { foldStateAvx2(m_total, m_part, m_rows, m_call.shape.headDim); }
 
     const AttentionCall& m_call;
+    const TileKernels& m_kernels = bestTileKernels();
     std::unique_ptr<float[]> m_packed; // (rows, headDim)
     std::unique_ptr<float[]> m_states; // the total and one part
     std::unique_ptr<float[]> m_page;
@@ -171,8 +173,8 @@ void SparseTile::attendPages(std::span<const std::uint32_t> pages)
         const std::size_t split = pages[i] / kSplitPages;
         clearStateAvx2(m_part, m_rows, tile.headDim);
         for (; i < pages.size() && pages[i] / kSplitPages == split; ++i)
-            attendPageAvx2(m_part, tile, m_call.lists[m_kvHead].pages[pages[i]],
-                           std::size_t{pages[i]} * kPageRows, m_page.get(), nullptr);
+            m_kernels.attendPage(m_part, tile, m_call.lists[m_kvHead].pages[pages[i]],
+                                 std::size_t{pages[i]} * kPageRows, m_page.get(), nullptr);
         fold();
     }
 }
@@ -199,8 +201,8 @@ void SparseTile::attendColumns(std::span<const std::uint32_t> pages, const Colum
             const std::size_t split = page / kSplitPages;
             clearStateAvx2(m_part, m_rows, tile.headDim);
             for (; page * kPageRows < any.end && page / kSplitPages == split; ++page)
-                attendPageAvx2(m_part, tile, columns.page(page), page * kPageRows, m_page.get(),
-                               nullptr);
+                m_kernels.attendPage(m_part, tile, columns.page(page), page * kPageRows,
+                                     m_page.get(), nullptr);
             fold();
         }
     }

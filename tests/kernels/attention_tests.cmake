@@ -7,3 +7,4 @@ epitome_add_test(tst_kv_page SOURCES tst_kv_page.cpp LIBRARIES kernels LABELS un
 epitome_add_test(tst_select SOURCES tst_select.cpp LIBRARIES kernels LABELS unit)
 epitome_add_test(tst_pool SOURCES tst_pool.cpp LIBRARIES kernels LABELS unit)
 epitome_add_test(tst_merge SOURCES tst_merge.cpp LIBRARIES kernels LABELS unit)
+epitome_add_test(tst_tile_kernels SOURCES tst_tile_kernels.cpp LIBRARIES kernels LABELS unit)

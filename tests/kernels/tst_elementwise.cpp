@@ -38,7 +38,7 @@ std::vector<double> frequencies(double theta, std::size_t rotated)
 
 std::vector<KernelLevel> levels()
 {
-    if (kernels::cpu::bestKernelLevel() == KernelLevel::Avx2)
+    if (kernels::cpu::bestKernelLevel() >= KernelLevel::Avx2)
         return {KernelLevel::Scalar, KernelLevel::Avx2};
     return {KernelLevel::Scalar};
 }

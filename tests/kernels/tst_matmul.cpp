@@ -144,7 +144,7 @@ bool sameBits(std::span<const float> a, std::span<const float> b)
 
 std::vector<KernelLevel> levels()
 {
-    if (kernels::cpu::bestKernelLevel() == KernelLevel::Avx2)
+    if (kernels::cpu::bestKernelLevel() >= KernelLevel::Avx2)
         return {KernelLevel::Scalar, KernelLevel::Avx2};
     return {KernelLevel::Scalar};
 }

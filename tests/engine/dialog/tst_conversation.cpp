@@ -81,6 +81,33 @@ TEST_CASE("an answer that reaches its limit is in the tail with its last token")
           contextInfo(*context).prefixTokens + contextInfo(*context).tokens + used + 4);
 }
 
+TEST_CASE("without evidence an answer and what follows it are the same")
+{
+    const auto model = tests::loadReader();
+    const std::string text = tests::makeText(200);
+    const auto context = fullContext(model, text);
+    // One that ends at once, at its limit, at a stop string and by itself.
+    const std::vector<AskOptions> ends{{.maxTokens = 1},
+                                       {.maxTokens = 5},
+                                       {.stopStrings = {text.substr(text.size() / 2, 4)}},
+                                       {.maxTokens = 400}};
+    for (AskOptions options : ends) {
+        CAPTURE(options.maxTokens);
+        Conversation with(model, context);
+        Conversation without(model, context);
+        const Answer looked = with.ask(beginningOf(text), options, {});
+        options.evidence = false;
+        const Answer plain = without.ask(beginningOf(text), options, {});
+        CHECK(looked.evidence.empty() == looked.text.empty());
+        CHECK(plain.evidence.empty());
+        CHECK(plain.text == looked.text);
+        CHECK(plain.tokensInContext == looked.tokensInContext);
+        CHECK(without.tokensLeft() == with.tokensLeft());
+        const std::string next = text.substr(text.size() / 3, 30);
+        CHECK(without.ask(next, options, {}).text == with.ask(next, options, {}).text);
+    }
+}
+
 TEST_CASE("seconds and peak of a resumed preparation count the runs before it")
 {
     const auto model = tests::loadReader();

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/cpu/attention_exp_avx2.h"
-#include "kernels/cpu/attention_panels_avx2.h"
+#include "kernels/cpu/attention_panels.h"
 #include "kernels/cpu/attention_tile.h"
 
 namespace kernels::cpu {

@@ -1,22 +1,11 @@
 // Readers of page panels and the product that both halves of attention are made of.
 #pragma once
 
+#include "kernels/cpu/attention_columns.h"
 #include "kernels/cpu/kv_page_layout.h"
-
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <immintrin.h>
 
 namespace kernels::cpu {
 namespace {
-
-/// 16 columns of one depth.
-struct Columns
-{
-    __m256 low;
-    __m256 high;
-};
 
 // A panel reader gives the columns of one depth as float32; a matrix reader gives the panels. Int8
 // gives the bare codes: their scales belong to rows and are applied to the logits and to the
@@ -26,11 +15,7 @@ struct F32Panel
 {
     const float* numbers;
 
-    Columns at(std::size_t depth) const
-    {
-        const float* p = numbers + depth * kPanelWidth;
-        return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
-    }
+    Columns at(std::size_t depth) const { return loadColumns(numbers + depth * kPanelWidth); }
 };
 
 struct F32Matrix
@@ -47,8 +32,7 @@ struct F16Panel
 
     Columns at(std::size_t depth) const
     {
-        const auto* p = reinterpret_cast<const __m128i*>(numbers + depth * kPanelWidth * 2);
-        return {_mm256_cvtph_ps(_mm_loadu_si128(p)), _mm256_cvtph_ps(_mm_loadu_si128(p + 1))};
+        return loadHalfColumns(numbers + depth * kPanelWidth * 2);
     }
 };
 
@@ -64,17 +48,7 @@ struct Int8Panel
 {
     const std::byte* codes;
 
-    Columns at(std::size_t depth) const
-    {
-        const std::byte* p = codes + depth * kPanelWidth;
-        return {widen(p), widen(p + 8)};
-    }
-
-    static __m256 widen(const std::byte* p)
-    {
-        const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
-        return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
-    }
+    Columns at(std::size_t depth) const { return loadCodes(codes + depth * kPanelWidth); }
 };
 
 struct Int8Matrix
@@ -96,36 +70,8 @@ struct KiviPanel
 
     Columns at(std::size_t depth) const
     {
-        const __m256 step = _mm256_broadcast_ss(scale + depth);
-        const __m256 centre = _mm256_broadcast_ss(middle + depth);
-        const __m256i lowShift = Bits == 4 ? _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28)
-                                           : _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14);
-        const __m256i highShift =
-            Bits == 4 ? lowShift : _mm256_setr_epi32(16, 18, 20, 22, 24, 26, 28, 30);
-        const std::byte* p = words + depth * (kPanelWidth * Bits / 8);
-        return {_mm256_fmadd_ps(centred(word(p), lowShift), step, centre),
-                _mm256_fmadd_ps(centred(word(Bits == 4 ? p + 4 : p), highShift), step, centre)};
-    }
-
-    static __m256i word(const std::byte* p)
-    {
-        std::uint32_t bits = 0;
-        std::memcpy(&bits, p, sizeof(bits));
-        return _mm256_set1_epi32(static_cast<int>(bits));
-    }
-
-    /// The codes of one word minus half of the last code.
-    static __m256 centred(__m256i word, __m256i shifts)
-    {
-        const __m256i shifted = _mm256_srlv_epi32(word, shifts);
-        if constexpr (Bits == 2) {
-            // The lookup uses the two lowest bits only.
-            const __m256 centres =
-                _mm256_setr_ps(-1.5F, -0.5F, 0.5F, 1.5F, -1.5F, -0.5F, 0.5F, 1.5F);
-            return _mm256_permutevar_ps(centres, shifted);
-        }
-        const __m256i code = _mm256_and_si256(shifted, _mm256_set1_epi32(15));
-        return _mm256_sub_ps(_mm256_cvtepi32_ps(code), _mm256_set1_ps(7.5F));
+        return loadKiviColumns<Bits>(words + depth * (kPanelWidth * Bits / 8), scale + depth,
+                                     middle + depth);
     }
 };
 
@@ -169,11 +115,8 @@ F32Matrix expandMatrix(const Matrix& matrix, const PanelShape& shape, float* out
     float* next = out;
     for (std::size_t panel = 0; panel < shape.width / kPanelWidth; ++panel) {
         const auto reader = matrix.panel(panel);
-        for (std::size_t depth = 0; depth < shape.depth; ++depth, next += kPanelWidth) {
-            const Columns columns = reader.at(depth);
-            _mm256_storeu_ps(next, columns.low);
-            _mm256_storeu_ps(next + 8, columns.high);
-        }
+        for (std::size_t depth = 0; depth < shape.depth; ++depth, next += kPanelWidth)
+            storeColumns(next, reader.at(depth));
     }
     return {out, shape.depth};
 }
@@ -182,7 +125,7 @@ F32Matrix expandMatrix(const Matrix& matrix, const PanelShape& shape, float* out
 template <int Rows, int Panels>
 struct Sums
 {
-    __m256 lanes[Rows][2 * Panels];
+    Columns columns[Rows][Panels];
 };
 
 /// sums[row, column] += sum over the depths [from, to) of factors[row, depth] * panels[depth,
@@ -194,21 +137,21 @@ addProducts(Sums<Rows, Panels>& sums, const float* factors, const Panel (&panels
             std::size_t from, std::size_t to)
 {
     for (std::size_t depth = from; depth < to; ++depth) {
+        // In a register of its own: GCC 12 else counts addresses in vector registers, whose units
+        // have the products to do.
+        asm("" : "+r"(depth));
         Columns columns[Panels];
 #pragma GCC unroll 4
         for (int panel = 0; panel < Panels; ++panel)
             columns[panel] = panels[panel].at(depth);
 #pragma GCC unroll 8
         for (int row = 0; row < Rows; ++row) {
-            const __m256 factor = _mm256_broadcast_ss(
-                factors + static_cast<std::size_t>(row) * RowStride + depth * DepthStride);
+            const float* factor =
+                factors + static_cast<std::size_t>(row) * RowStride + depth * DepthStride;
 #pragma GCC unroll 4
-            for (int panel = 0; panel < Panels; ++panel) {
-                __m256& low = sums.lanes[row][2 * panel];
-                __m256& high = sums.lanes[row][2 * panel + 1];
-                low = _mm256_fmadd_ps(factor, columns[panel].low, low);
-                high = _mm256_fmadd_ps(factor, columns[panel].high, high);
-            }
+            for (int panel = 0; panel < Panels; ++panel)
+                sums.columns[row][panel] =
+                    multiplyAdd(factor, columns[panel], sums.columns[row][panel]);
         }
     }
 }
@@ -229,11 +172,6 @@ inline auto readers(const Matrix& matrix, std::size_t first)
         return Readers<2, Panel>{{matrix.panel(first), matrix.panel(first + 1)}};
 }
 
-/// Panels that a block of `Rows` rows takes at once: few rows alone do not fill the multiply-add
-/// pipeline.
-template <int Rows>
-constexpr int kPanelsAtOnce = Rows <= 3 ? 2 : 1;
-
 /// products[row * rowStride + 16 * panel + i] for the panels [firstPanel, endPanel) of `matrix`,
 /// each over its whole depth. `factors` is packed by packQueries(). endPanel - firstPanel is a
 /// multiple of kPanelsAtOnce<Rows>.
@@ -244,15 +182,15 @@ inline void multiplyQueries(float* products, const float* factors, const Matrix&
     constexpr int kPanels = kPanelsAtOnce<Rows>;
     for (std::size_t panel = firstPanel; panel < endPanel; panel += kPanels) {
         Sums<Rows, kPanels> sums;
-        for (auto& row : sums.lanes)
-            for (__m256& lane : row)
-                lane = _mm256_setzero_ps();
+        for (auto& row : sums.columns)
+            for (Columns& columns : row)
+                columns = noColumns();
         addProducts<Rows, kPanels, 1, Rows>(sums, factors, readers<kPanels>(matrix, panel).panels,
                                             0, matrix.depth);
         for (std::size_t row = 0; row < Rows; ++row)
-            for (std::size_t lane = 0; lane < std::size_t{2} * kPanels; ++lane)
-                _mm256_storeu_ps(products + row * kPageRows + panel * kPanelWidth + 8 * lane,
-                                 sums.lanes[row][lane]);
+            for (std::size_t i = 0; i < kPanels; ++i)
+                storeColumns(products + row * kPageRows + (panel + i) * kPanelWidth,
+                             sums.columns[row][i]);
     }
 }
 

@@ -1,7 +1,7 @@
 // The logits of one block of rows against a page as numbers, for the passes that keep them.
 #pragma once
 
-#include "kernels/cpu/attention_block_avx2.h"
+#include "kernels/cpu/attention_block.h"
 #include "kernels/cpu/score_pass_tile.h"
 
 namespace kernels::cpu {
