@@ -1,6 +1,6 @@
 // The register-level work on one tile of query rows, behind a plain interface: the sources behind
-// it are compiled for AVX2, so nothing that other sources share (containers, spans) may be
-// instantiated there.
+// it are compiled for AVX2 or AVX-512, so nothing that other sources share (containers, spans) may
+// be instantiated there.
 #pragma once
 
 #include "kernels/attention.h"

@@ -30,7 +30,8 @@ CpuFeatures detect()
     features.avx512 = static_cast<bool>(__builtin_cpu_supports("avx512f")) &&
                       static_cast<bool>(__builtin_cpu_supports("avx512bw")) &&
                       static_cast<bool>(__builtin_cpu_supports("avx512dq")) &&
-                      static_cast<bool>(__builtin_cpu_supports("avx512vl"));
+                      static_cast<bool>(__builtin_cpu_supports("avx512vl")) &&
+                      static_cast<bool>(__builtin_cpu_supports("avx512vnni"));
 #endif
     return features;
 }

@@ -8,7 +8,7 @@ struct CpuFeatures
     bool avx2 = false;
     bool fma = false;
     bool f16c = false;
-    bool avx512 = false; // F, BW, DQ and VL
+    bool avx512 = false; // F, BW, DQ, VL and VNNI
 };
 
 /// Asked once, at the first call.
@@ -20,7 +20,8 @@ enum class KernelLevel
 {
     Scalar,
     Avx2,  // AVX2, FMA and F16C
-    Avx512 // and AVX-512 F, BW, DQ and VL, for the kernels that gain by it; the others take Avx2
+    Avx512 // and AVX-512 F, BW, DQ, VL and VNNI, for the kernels that gain by it; the others take
+           // Avx2
 };
 
 /// The fastest level that this processor can run and this build contains.

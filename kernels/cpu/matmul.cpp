@@ -27,6 +27,8 @@ std::size_t ceilDivide(std::size_t value, std::size_t divisor)
 const MatmulKernels& kernelsOf(KernelLevel level)
 {
 #if defined(EPITOME_AVX2_KERNELS)
+    if (level >= KernelLevel::Avx512)
+        return avx512MatmulKernels();
     if (level >= KernelLevel::Avx2)
         return avx2MatmulKernels();
 #else

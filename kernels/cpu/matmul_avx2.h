@@ -25,8 +25,8 @@ struct PairedBlock
     std::int16_t pairs[kBlockColumns / 2][kGroupTokens][2];
 };
 
-/// The same for Q4_0 weights: 8-bit quants in fours. `offsets` is 8 * sum, because the nibbles are
-/// multiplied without their offset of 8.
+/// The same for unsigned weights: 8-bit quants in fours. `offsets` is the sum times what was added
+/// to the weights to make them unsigned: 8 (Q4_0) or 128 (Q8_0).
 struct QuadBlock
 {
     float scales[kGroupTokens];
@@ -41,7 +41,7 @@ struct PairedPanelBlock
     std::int16_t pairs[kBlockColumns / 2][kPanelRows][2];
 };
 
-/// The same to meet QuadBlock (Q4_0); nibbles 0 to 15.
+/// The same to meet QuadBlock; nibbles 0 to 15 (Q4_0) or quants moved up by 128 (Q8_0).
 struct QuadPanelBlock
 {
     alignas(64) float scales[kPanelRows];
@@ -65,6 +65,15 @@ inline int loadHalf(const std::byte* from)
     std::uint16_t bits;
     std::memcpy(&bits, from, sizeof(bits));
     return bits;
+}
+
+/// The 32 nibbles of a Q4_0 block in the order of its columns, a byte each.
+inline __m256i loadNibbles(const std::byte* from)
+{
+    const __m128i nibbles = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    const __m256i shifted =
+        _mm256_srlv_epi64(_mm256_broadcastsi128_si256(nibbles), _mm256_setr_epi64x(0, 0, 4, 4));
+    return _mm256_and_si256(shifted, _mm256_set1_epi8(0x0F));
 }
 
 /// The binary16 scales at the start of a block in each of eight rows, `offset` bytes into the rows.
@@ -114,9 +123,14 @@ struct LoadBf16
 void convertRow(float* out, const WeightView& weights, std::size_t row, std::size_t first,
                 std::size_t count);
 
+/// Q8_0 meets PairedBlock and Q4_0 meets QuadBlock.
 std::size_t groupBytes(WeightType type, std::size_t cols);
-void roundToken(const Product& product, std::size_t token);
 void interleaveGroup(const Product& product, std::size_t group);
+/// Both meet QuadBlock.
+std::size_t quadGroupBytes(WeightType type, std::size_t cols);
+void interleaveQuads(const Product& product, std::size_t group);
+
+void roundToken(const Product& product, std::size_t token);
 
 /// Unpacks blocks [firstBlock, firstBlock + blocks) of kPanelRows rows from `firstRow`. Rows behind
 /// the matrix repeat its last row.

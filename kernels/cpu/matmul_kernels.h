@@ -82,7 +82,8 @@ struct MatmulKernels
 constexpr std::size_t kTileScratchBytes = std::size_t{96} * 1024;
 
 const MatmulKernels& scalarMatmulKernels();
-const MatmulKernels& avx2MatmulKernels(); // only where the build has them
+const MatmulKernels& avx2MatmulKernels();   // only where the build has them
+const MatmulKernels& avx512MatmulKernels(); // also
 
 /// matmul() with a chosen level, which must be one that the processor can run.
 void matmulWith(KernelLevel level, std::span<float> out, std::span<const float> in,

@@ -45,7 +45,7 @@ void locateRows(const std::byte* (&rows)[kLanes], const WeightView& weights, std
     }
 }
 
-void unpackHalf(PairedPanelBlock& out, std::size_t lane, const std::byte* const (&rows)[kLanes])
+void unpackPairs(PairedPanelBlock& out, std::size_t lane, const std::byte* const (&rows)[kLanes])
 {
     __m256i low[kLanes];
     __m256i high[kLanes];
@@ -63,23 +63,33 @@ void unpackHalf(PairedPanelBlock& out, std::size_t lane, const std::byte* const 
     _mm256_store_ps(out.scales + lane, loadScales(rows, 0));
 }
 
-void unpackHalf(QuadPanelBlock& out, std::size_t lane, const std::byte* const (&rows)[kLanes])
+/// Adds 128 to each quant.
+void unpackQ8Half(QuadPanelBlock& out, std::size_t lane, const std::byte* const (&rows)[kLanes])
 {
-    const __m256i shifts = _mm256_setr_epi64x(0, 0, 4, 4);
-    const __m256i mask = _mm256_set1_epi8(0x0F);
     __m256i quads[kLanes];
-    for (std::size_t i = 0; i < kLanes; ++i) {
-        const auto* nibbles = reinterpret_cast<const __m128i*>(rows[i] + 2);
-        const __m256i twice = _mm256_broadcastsi128_si256(_mm_loadu_si128(nibbles));
-        quads[i] = _mm256_and_si256(_mm256_srlv_epi64(twice, shifts), mask);
-    }
+    for (std::size_t i = 0; i < kLanes; ++i)
+        quads[i] =
+            _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows[i] + 2)),
+                             _mm256_set1_epi8(-128));
     transpose8x8(quads);
     for (std::size_t i = 0; i < kLanes; ++i)
         _mm256_store_si256(reinterpret_cast<__m256i*>(out.quads[i][lane]), quads[i]);
     _mm256_store_ps(out.scales + lane, loadScales(rows, 0));
 }
 
-template <typename PanelBlock>
+void unpackQ4Half(QuadPanelBlock& out, std::size_t lane, const std::byte* const (&rows)[kLanes])
+{
+    __m256i quads[kLanes];
+    for (std::size_t i = 0; i < kLanes; ++i)
+        quads[i] = loadNibbles(rows[i] + 2);
+    transpose8x8(quads);
+    for (std::size_t i = 0; i < kLanes; ++i)
+        _mm256_store_si256(reinterpret_cast<__m256i*>(out.quads[i][lane]), quads[i]);
+    _mm256_store_ps(out.scales + lane, loadScales(rows, 0));
+}
+
+/// UnpackHalf: takes one block of eight rows.
+template <auto UnpackHalf, typename PanelBlock>
 void unpackRows(PanelBlock* out, const WeightView& weights, std::size_t firstRow,
                 std::size_t blockBytes, std::size_t firstBlock, std::size_t blocks)
 {
@@ -87,7 +97,7 @@ void unpackRows(PanelBlock* out, const WeightView& weights, std::size_t firstRow
         const std::byte* rows[kLanes];
         locateRows(rows, weights, firstRow + lane, blockBytes, firstBlock);
         for (std::size_t block = 0; block < blocks; ++block) {
-            unpackHalf(out[block], lane, rows);
+            UnpackHalf(out[block], lane, rows);
             for (const std::byte*& row : rows)
                 row += blockBytes;
         }
@@ -111,7 +121,7 @@ struct GroupBlock
     const std::int32_t* sums[kGroupTokens];
 };
 
-void interleaveBlock(PairedBlock& out, const GroupBlock& in)
+void interleaveBlock(PairedBlock& out, const GroupBlock& in, std::int32_t /*offset*/)
 {
     __m256i low[kLanes] = {};
     __m256i high[kLanes] = {};
@@ -129,13 +139,13 @@ void interleaveBlock(PairedBlock& out, const GroupBlock& in)
     }
 }
 
-void interleaveBlock(QuadBlock& out, const GroupBlock& in)
+void interleaveBlock(QuadBlock& out, const GroupBlock& in, std::int32_t offset)
 {
     __m256i quads[kLanes] = {};
     for (std::size_t slot = 0; slot < kGroupTokens; ++slot) {
         quads[slot] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in.quants[slot]));
         out.scales[slot] = *in.scales[slot];
-        out.offsets[slot] = 8 * *in.sums[slot];
+        out.offsets[slot] = offset * *in.sums[slot];
     }
     transpose8x8(quads);
     for (std::size_t i = 0; i < kLanes; ++i)
@@ -148,6 +158,7 @@ void interleave(const Product& product, std::size_t group)
 {
     const std::size_t cols = product.weights.cols;
     const std::size_t blocks = cols / kBlockColumns;
+    const std::int32_t offset = product.weights.type == WeightType::Q8_0 ? 128 : 8;
     auto* out = reinterpret_cast<Block*>(product.rounded.interleaved) + group * blocks;
     for (std::size_t block = 0; block < blocks; ++block) {
         GroupBlock in;
@@ -158,7 +169,7 @@ void interleave(const Product& product, std::size_t group)
             in.scales[slot] = product.rounded.scales + token * blocks + block;
             in.sums[slot] = product.rounded.sums + token * blocks + block;
         }
-        interleaveBlock(out[block], in);
+        interleaveBlock(out[block], in, offset);
     }
 }
 
@@ -227,6 +238,11 @@ std::size_t groupBytes(WeightType type, std::size_t cols)
     return blocks * (type == WeightType::Q8_0 ? sizeof(PairedBlock) : sizeof(QuadBlock));
 }
 
+std::size_t quadGroupBytes(WeightType /*type*/, std::size_t cols)
+{
+    return cols / kBlockColumns * sizeof(QuadBlock);
+}
+
 void roundToken(const Product& product, std::size_t token)
 {
     const std::size_t cols = product.weights.cols;
@@ -247,16 +263,24 @@ void interleaveGroup(const Product& product, std::size_t group)
         interleave<QuadBlock>(product, group);
 }
 
+void interleaveQuads(const Product& product, std::size_t group)
+{
+    interleave<QuadBlock>(product, group);
+}
+
 void unpackPanel(PairedPanelBlock* out, const WeightView& weights, std::size_t firstRow,
                  std::size_t firstBlock, std::size_t blocks)
 {
-    unpackRows(out, weights, firstRow, kQ8Bytes, firstBlock, blocks);
+    unpackRows<unpackPairs>(out, weights, firstRow, kQ8Bytes, firstBlock, blocks);
 }
 
 void unpackPanel(QuadPanelBlock* out, const WeightView& weights, std::size_t firstRow,
                  std::size_t firstBlock, std::size_t blocks)
 {
-    unpackRows(out, weights, firstRow, kQ4Bytes, firstBlock, blocks);
+    if (weights.type == WeightType::Q8_0)
+        unpackRows<unpackQ8Half>(out, weights, firstRow, kQ8Bytes, firstBlock, blocks);
+    else
+        unpackRows<unpackQ4Half>(out, weights, firstRow, kQ4Bytes, firstBlock, blocks);
 }
 
 } // namespace kernels::cpu::avx2

@@ -144,9 +144,12 @@ bool sameBits(std::span<const float> a, std::span<const float> b)
 
 std::vector<KernelLevel> levels()
 {
-    if (kernels::cpu::bestKernelLevel() >= KernelLevel::Avx2)
-        return {KernelLevel::Scalar, KernelLevel::Avx2};
-    return {KernelLevel::Scalar};
+    std::vector<KernelLevel> all;
+    for (const KernelLevel level : {KernelLevel::Scalar, KernelLevel::Avx2, KernelLevel::Avx512}) {
+        if (level <= kernels::cpu::bestKernelLevel())
+            all.push_back(level);
+    }
+    return all;
 }
 
 /// Around the sizes of tiles, panels, groups and chunks. Columns are multiples of 32 for the
@@ -209,6 +212,24 @@ TEST_CASE("a token's row has the same bits alone, in any batch and with any numb
                 }
                 CHECK(first == 103);
             }
+        }
+    }
+}
+
+TEST_CASE("products have the same bits with AVX-512 as with AVX2")
+{
+    if (kernels::cpu::bestKernelLevel() < KernelLevel::Avx512) {
+        MESSAGE("Not run: this processor has no AVX-512 with VNNI.");
+        return;
+    }
+    ThreadPool pool(2);
+    for (const WeightType type : kTypes) {
+        for (const Shape& shape : shapesFor(type)) {
+            const Problem problem(type, shape);
+            CAPTURE(static_cast<int>(type));
+            CAPTURE(shape.rows);
+            CHECK(sameBits(multiplyAll(KernelLevel::Avx512, problem, Activations::Int8, pool),
+                           multiplyAll(KernelLevel::Avx2, problem, Activations::Int8, pool)));
         }
     }
 }

@@ -138,7 +138,7 @@ std::vector<std::uint32_t> resultsOf(const TileKernels& kernels, const TileProbl
 TEST_CASE("tiles have the same bits with AVX-512 as with AVX2")
 {
     if (kernels::cpu::bestKernelLevel() < KernelLevel::Avx512) {
-        MESSAGE("Not run: this processor has no AVX-512.");
+        MESSAGE("Not run: this processor has no AVX-512 with VNNI.");
         return;
     }
     for (const KvType type : kTypes) {
