@@ -14,10 +14,11 @@
 namespace kernels::cpu::avx2 {
 namespace {
 
-constexpr std::size_t kRegisters = kPanelRows / kLanes;
-constexpr std::size_t kChunkBlocks = 8; // blocks unpacked at a time: a panel stays in the L1 cache
-constexpr std::size_t kPanels = kTileRows / kPanelRows;
-constexpr std::size_t kGroupSums = kGroupTokens * kPanelRows;
+inline constexpr std::size_t kRegisters = kPanelRows / kLanes;
+inline constexpr std::size_t kChunkBlocks =
+    8; // blocks unpacked at a time: a panel stays in the L1 cache
+inline constexpr std::size_t kPanels = kTileRows / kPanelRows;
+inline constexpr std::size_t kGroupSums = kGroupTokens * kPanelRows;
 
 using IntegerSums = __m256i[kRegisters][kGroupTokens];
 
