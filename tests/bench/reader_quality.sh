@@ -36,11 +36,12 @@ questions=2
 evaluate beacons-short --lengths 1000 --documents 100 --keep 0.5,0.25,0.125 --methods full,kvzip,activation-beacon
 model=reader
 questions=10
-evaluate stretched --lengths 8000,16000 --documents 2 --methods full,gemfilter,quest,minference,pod,cla --set rope=yarn
+evaluate stretched --lengths 8000 --documents 20 --methods full,gemfilter,quest,minference,pod,cla --set rope=yarn
+evaluate stretched --lengths 16000 --documents 2 --methods full,gemfilter,quest,minference,pod,cla --set rope=yarn
 evaluate window --lengths 3900 --documents 20 --methods gemfilter,quest,minference,pod,cla
 for methods in kvzip kvzip-head,duo-attention expected-attention,snapkv,pyramidkv,tova keydiff,knorm,random \
     streaming-llm,lm-infinite,window,llmlingua observed-attention,h2o compactor,kvzip-plus; do
-    evaluate stretched --lengths 8000 --documents 2 --keep 0.5,0.25,0.1,0.05 --methods "$methods" --set rope=yarn
+    evaluate stretched --lengths 8000 --documents 20 --keep 0.5,0.25,0.1,0.05 --methods "$methods" --set rope=yarn
     evaluate stretched --lengths 16000 --documents 2 --keep 0.25 --methods "$methods" --set rope=yarn
     evaluate window --lengths 3900 --documents 20 --keep 0.5,0.25,0.1,0.05 --methods "$methods"
 done
