@@ -15,8 +15,8 @@ namespace kernels::cpu::avx2 {
 namespace {
 
 inline constexpr std::size_t kRegisters = kPanelRows / kLanes;
-inline constexpr std::size_t kChunkBlocks =
-    8; // blocks unpacked at a time: a panel stays in the L1 cache
+/// Blocks unpacked at a time: a panel stays in the L1 cache.
+inline constexpr std::size_t kChunkBlocks = 8;
 inline constexpr std::size_t kPanels = kTileRows / kPanelRows;
 inline constexpr std::size_t kGroupSums = kGroupTokens * kPanelRows;
 

@@ -7,6 +7,7 @@ namespace {
 struct Q8Stream
 {
     static constexpr std::size_t kBytes = 34;
+    static constexpr std::int32_t kRaisedBy = 0;
 
     static __m256i multiply(const std::byte* block, __m256i activations)
     {
@@ -17,23 +18,17 @@ struct Q8Stream
         const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(weights), signedBySign);
         return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
     }
-
-    static __m256i removeOffset(__m256i sums, std::int32_t) { return sums; }
 };
 
 struct Q4Stream
 {
     static constexpr std::size_t kBytes = 18;
+    static constexpr std::int32_t kRaisedBy = 8;
 
     static __m256i multiply(const std::byte* block, __m256i activations)
     {
         const __m256i pairs = _mm256_maddubs_epi16(loadNibbles(block + 2), activations);
         return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-    }
-
-    static __m256i removeOffset(__m256i sums, std::int32_t activationSum)
-    {
-        return _mm256_sub_epi32(sums, _mm256_set1_epi32(8 * activationSum));
     }
 };
 

@@ -30,7 +30,9 @@ inline void prefetch(const std::byte* block, std::size_t bytesAhead)
     _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T0);
 }
 
-/// The products of eight rows and one token.
+/// The products of eight rows and one token. Stream: the bytes of a block (kBytes), its product
+/// with 32 activations (multiply(): eight lanes to be summed), and what was added to its weights to
+/// make them unsigned (kRaisedBy).
 template <typename Stream>
 __m256 multiplyRows(const std::byte* const (&rows)[kLanes], const std::int8_t* quants,
                     const float* scales, const std::int32_t* sums, std::size_t blocks)
@@ -47,7 +49,8 @@ __m256 multiplyRows(const std::byte* const (&rows)[kLanes], const std::int8_t* q
             products[i] = Stream::multiply(rows[i] + offset, activations);
             prefetch(rows[i] + offset, bytesAhead);
         }
-        const __m256i integers = Stream::removeOffset(sumEach(products), sums[block]);
+        const __m256i integers =
+            _mm256_sub_epi32(sumEach(products), _mm256_set1_epi32(Stream::kRaisedBy * sums[block]));
         const __m256 scale = _mm256_mul_ps(loadScales(rows, offset), _mm256_set1_ps(scales[block]));
         result = _mm256_fmadd_ps(_mm256_cvtepi32_ps(integers), scale, result);
     }

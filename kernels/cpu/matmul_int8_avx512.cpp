@@ -42,6 +42,7 @@ struct DotKernel
 struct Q8DotStream
 {
     static constexpr std::size_t kBytes = 34;
+    static constexpr std::int32_t kRaisedBy = 128;
 
     static __m256i multiply(const std::byte* block, __m256i activations)
     {
@@ -49,25 +50,16 @@ struct Q8DotStream
         const __m256i raised = _mm256_xor_si256(weights, _mm256_set1_epi8(-128));
         return _mm256_dpbusd_epi32(_mm256_setzero_si256(), raised, activations);
     }
-
-    static __m256i removeOffset(__m256i sums, std::int32_t activationSum)
-    {
-        return _mm256_sub_epi32(sums, _mm256_set1_epi32(128 * activationSum));
-    }
 };
 
 struct Q4DotStream
 {
     static constexpr std::size_t kBytes = 18;
+    static constexpr std::int32_t kRaisedBy = 8;
 
     static __m256i multiply(const std::byte* block, __m256i activations)
     {
         return _mm256_dpbusd_epi32(_mm256_setzero_si256(), loadNibbles(block + 2), activations);
-    }
-
-    static __m256i removeOffset(__m256i sums, std::int32_t activationSum)
-    {
-        return _mm256_sub_epi32(sums, _mm256_set1_epi32(8 * activationSum));
     }
 };
 
